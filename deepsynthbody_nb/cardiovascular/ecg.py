@@ -14,7 +14,7 @@ import numpy as np, xarray as xr
 from ..signals.files import write
 from ..signals.leads import LEADS_8, LEADS_12, to_leads
 
-# %% ../../nbs/systems/00_ecg.ipynb #893be82a
+# %% ../../nbs/systems/00_ecg.ipynb #142293bf
 GENERATORS = ('pulse2pulse',)
 FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy'}
 
@@ -31,7 +31,7 @@ def _asked(generator, condition, leads):
     if unknown := [n for n in names if n not in LEADS_12]: raise ValueError(f"unknown leads {unknown}; known are {', '.join(LEADS_12)}")
     return names
 
-# %% ../../nbs/systems/00_ecg.ipynb #7dbcaa1b
+# %% ../../nbs/systems/00_ecg.ipynb #c9ec89bc
 def sample(
     n:int, # How many records
     *,
@@ -49,7 +49,7 @@ def sample(
 
 def _seed(seed): return secrets.randbits(32) if seed is None else _whole('seed', seed, 0)
 
-# %% ../../nbs/systems/00_ecg.ipynb #d2282f7d
+# %% ../../nbs/systems/00_ecg.ipynb #82c418ae
 def generate(
     num_ecg:int, # How many records
     out_dir, # Folder to write to; made if need be

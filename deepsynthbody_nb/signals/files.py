@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np, xarray as xr
 from .leads import LEADS_8, LEADS_12, as_ecg, einthoven_error, lead_name, time_axis
 
-# %% ../../nbs/signals/01_files.ipynb #f5426fc5
+# %% ../../nbs/signals/01_files.ipynb #ff99b095
 @contextlib.contextmanager
 def _naming(path):
     "Turn whatever a parser raises into one `ValueError` that names the file."
@@ -22,7 +22,7 @@ def _naming(path):
     except (OSError, MemoryError): raise
     except Exception as e: raise ValueError(f"{path}: cannot be read as {Path(path).suffix or 'WFDB'}: {str(e).strip() or type(e).__name__}") from e
 
-# %% ../../nbs/signals/01_files.ipynb #625654f9
+# %% ../../nbs/signals/01_files.ipynb #5f631571
 def _read_asc(path, sampling_rate):
     rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
     if not rows: raise ValueError(f"{path}: is empty; an .asc file has a line of 8 or 12 integers (µV) for each sample")
@@ -33,7 +33,7 @@ def _read_asc(path, sampling_rate):
     with _naming(path): microvolt = np.array(rows, float).T
     return as_ecg(microvolt/1000, sampling_rate, leads)
 
-# %% ../../nbs/signals/01_files.ipynb #1d9ffe30
+# %% ../../nbs/signals/01_files.ipynb #1af733db
 def _read_csv(path, sampling_rate):
     import pandas as pd
     with _naming(path): table = pd.read_csv(path)
@@ -53,13 +53,13 @@ def _rate(path, time):
         raise ValueError(f"{path}: time_s does not rise in equal steps; resample it first")
     return round(1/steps.mean(), 6)
 
-# %% ../../nbs/signals/01_files.ipynb #c2e8f708
+# %% ../../nbs/signals/01_files.ipynb #5d5baa2e
 def _read_npy(path, sampling_rate):
     with _naming(path): values = np.load(path, allow_pickle=False)
     try: return as_ecg(values, sampling_rate)
     except ValueError as e: raise ValueError(f"{path}: {e}") from e
 
-# %% ../../nbs/signals/01_files.ipynb #b573e239
+# %% ../../nbs/signals/01_files.ipynb #14a691f7
 _MILLIVOLT = {'mv': 1, 'uv': 1e-3, 'µv': 1e-3, 'μv': 1e-3, 'v': 1e3, 'nv': 1e-6}  # mV in one unit, lower case
 
 def _read_wfdb(path, sampling_rate):
@@ -81,7 +81,7 @@ def _read_wfdb(path, sampling_rate):
         x = as_ecg(np.where(np.isnan(physical), np.nan, stored/1000).T, record.fs, leads)
     return x.assign_attrs(comments=list(record.comments)) if record.comments else x
 
-# %% ../../nbs/signals/01_files.ipynb #cc7c74f8
+# %% ../../nbs/signals/01_files.ipynb #47ae5018
 def _gains_lie(stored, record, leads):
     "Do the stored integers obey Einthoven's law while the header's millivolts do not?"
     if not {'I', 'II', 'III'} <= set(leads): return False
@@ -116,7 +116,7 @@ def _check_sizes(header, promised):
             need = (promised.byte_offset[rows[0]] or 0) + 2*promised.sig_len*sum(promised.samps_per_frame[k] or 1 for k in rows)
             if signal.stat().st_size < need: raise ValueError(f"{signal}: is cut short; it has {signal.stat().st_size} bytes, its header {header.name} promises {need} ({promised.sig_len} samples of {len(rows)} leads)")
 
-# %% ../../nbs/signals/01_files.ipynb #a8641fa8
+# %% ../../nbs/signals/01_files.ipynb #89fe4def
 _READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_wfdb, '': _read_wfdb, '.csv': _read_csv, '.npy': _read_npy}
 _NO_RATE = ('.asc', '.npy')  # formats that carry no sampling rate: 500 Hz, the rate of the DeepFake ECG set
 
@@ -130,21 +130,19 @@ def read(
     Raises `FileNotFoundError` or `ValueError` with a sentence that names the file and what is wrong. Warns where a header's
     gains are no gains (see above)."""
     if not isinstance(path, (str, os.PathLike)): return _read_several(list(path), sampling_rate, allow_nan)
-    path = Path(path)
-    if path.suffix.lower() not in _READERS and not path.with_name(path.name + '.hea').exists(): raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .asc, .hea/.dat, .hea/.mat, .csv, .npy")
-    if path.suffix and not path.exists(): raise FileNotFoundError(f"{path}: there is no such file")
+    path, suffix = Path(path), Path(path).suffix.lower()
+    if suffix not in _READERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .asc, .hea/.dat, .hea/.mat, .csv, .npy")
+    if suffix and not path.exists(): raise FileNotFoundError(f"{path}: there is no such file")
     if path.is_dir(): raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
-    suffix = path.suffix.lower()
-    x = _READERS.get(suffix, _read_wfdb)(path, 500 if sampling_rate is None and suffix in _NO_RATE else sampling_rate)
+    x = _READERS[suffix](path, 500 if sampling_rate is None and suffix in _NO_RATE else sampling_rate)
     if not allow_nan: _refuse_nan(x, path)
     return x.assign_attrs(source=path.name)
 
 def _refuse_nan(x, where):
     missing = np.isnan(x)
     if not missing.any(): return
-    lead = str(x.lead.values[missing.any([d for d in x.dims if d != 'lead']).argmax()])
-    of_lead = missing.sel(lead=lead).any([d for d in x.dims if d not in ('lead', 'time')])
-    raise ValueError(f"{where}: {int(missing.sum())} samples are missing (NaN), the first in lead {lead} at {float(x.time[int(of_lead.argmax())]):.3f} s; fill them, or pass allow_nan=True")
+    *_, lead, sample = np.argwhere(missing.values)[0]
+    raise ValueError(f"{where}: {int(missing.sum())} samples are missing (NaN), the first in lead {x.lead.values[lead]} at {x.time.values[sample]:.3f} s; fill them, or read with allow_nan=True")
 
 def _read_several(paths, sampling_rate, allow_nan):
     if not paths: raise ValueError("read got an empty list of files")
@@ -156,7 +154,7 @@ def _read_several(paths, sampling_rate, allow_nan):
     common = {k: v for k, v in first.attrs.items() if all(x.attrs.get(k) == v for x in records)}
     return xr.concat([x.drop_attrs() for x in records], 'record').assign_coords(record=[Path(p).stem for p in paths]).assign_attrs(common)
 
-# %% ../../nbs/signals/01_files.ipynb #c40adf3c
+# %% ../../nbs/signals/01_files.ipynb #c2e616ee
 @contextlib.contextmanager
 def _then_moved(folder, names):
     "A temporary folder inside `folder`; when the block ends well, the files `names` are moved up, in this order."
@@ -167,7 +165,7 @@ def _then_moved(folder, names):
         yield Path(tmp)
         for name in names: os.replace(Path(tmp)/name, folder/name)
 
-# %% ../../nbs/signals/01_files.ipynb #14cf305a
+# %% ../../nbs/signals/01_files.ipynb #a8c40ae3
 def _microvolt(x, path, limit):
     "The ECG as whole µV."
     values = np.rint(x.values.astype(float)*1000)
@@ -204,7 +202,7 @@ def _comments(x):
     if 'comments' in x.attrs: return list(x.attrs['comments'])
     return [f"synthetic: generator {x.attrs['model']}, seed {x.attrs['seed']}, record {x.record.item()}"] if 'model' in x.attrs else []
 
-# %% ../../nbs/signals/01_files.ipynb #96ad69cc
+# %% ../../nbs/signals/01_files.ipynb #dcaba148
 _WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': lambda x, path: _write_wfdb(x, path, '.mat'), '.csv': _write_csv, '.npy': _write_npy}
 
 def write(
@@ -229,7 +227,7 @@ def write(
     with _then_moved(path.parent, [path.with_suffix(s).name for s in names]) as folder: _WRITERS[suffix](x, folder/path.name)
     return path.with_suffix('.hea') if suffix in ('.dat', '.mat') else path
 
-# %% ../../nbs/signals/01_files.ipynb #9eb74c4f
+# %% ../../nbs/signals/01_files.ipynb #bee28ad6
 _PUBLISHED = {  # name: (folder at the publisher, which of its files)
     'ludb': ('ludb/1.0.1', r'data/|ludb\.csv|RECORDS|LICENSE'),           # doi:10.13026/eegm-h675
     'ptbxl': ('ptb-xl/1.0.3', r'records500/|[\w-]+\.csv|RECORDS|LICENSE'),  # doi:10.13026/kfzx-aw45

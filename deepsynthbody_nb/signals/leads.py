@@ -125,6 +125,6 @@ def to_frank(
 )->xr.DataArray: # Same dims, leads X, Y, Z, mV
     """Frank's orthogonal leads by the inverse Dower transform.
 
-    Source: Edenbrandt & Pahlm 1988, doi:10.1016/0022-0736(88)90109-6."""
+    Source: Edenbrandt & Pahlm, J Electrocardiol 21:361-367 (1988)."""
     x = to_8_lead(x)
     return INVERSE_DOWER.dot(x, dim='lead').rename(frank='lead').transpose(*x.dims).assign_attrs(x.attrs)

@@ -1,0 +1,20 @@
+"""Where the real records are. Without them their tests are skipped, and say so; in CI that is a failure."""
+import os
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get('CI') == 'true'
+REAL = Path(os.environ.get('DEEPSYNTHBODY_ECG') or ROOT.parent/'shared'/'data'/'ecg')
+
+
+def skip_or_fail(reason):
+    "Skip on a developer's machine, fail in CI."
+    pytest.fail(reason) if IN_CI else pytest.skip(reason)
+
+
+@pytest.fixture(scope='session')
+def real_ecg():
+    "The folder of real records: LUDB, PTB-XL and CinC 2021."
+    if not (REAL/'ludb').is_dir(): skip_or_fail(f"no real ECGs at {REAL}; set DEEPSYNTHBODY_ECG to a folder with ludb, ptbxl500 and cinc2021")
+    return REAL

@@ -1,0 +1,51 @@
+"The command `deepsynthbody` as a shell runs it: one sentence and exit status 2 for a mistake, never a traceback."
+import subprocess, sys
+from pathlib import Path
+import pandas as pd, pytest
+
+COMMAND = Path(sys.executable).parent/'deepsynthbody'
+
+
+def run(*words, cwd=None): return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('out')
+    ran = run('generate', 3, folder, '--leads', 12, '--format', 'wfdb', '--seed', 0)
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+def test_generate_as_in_the_readme(made):
+    assert sorted(p.name for p in made.iterdir()) == ['0.dat', '0.hea', '1.dat', '1.hea', '2.dat', '2.hea']
+
+
+def test_draw_measure_convert(made, tmp_path):
+    for picture in ('a.png', 'a.svg', 'a.pdf'): assert run('draw', made/'0.hea', tmp_path/picture).returncode == 0 and (tmp_path/picture).stat().st_size > 10_000
+    ran = run('measure', made/'0.hea', made/'1.hea', '--csv', tmp_path/'m.csv')
+    assert ran.returncode == 0 and 'heart_rate_bpm' in ran.stdout
+    assert list(pd.read_csv(tmp_path/'m.csv').file) == ['0.hea', '1.hea']
+    assert run('convert', made/'0.hea', tmp_path/'0.asc', '--leads', 8).returncode == 0
+    assert len((tmp_path/'0.asc').read_text().splitlines()[0].split()) == 8
+
+
+@pytest.mark.parametrize('words, says', [
+    (('generate', '-1', 'out'), 'num_ecg must be a whole number'), (('generate', '1', 'out', '--device', 'abacus'), 'unknown device'),
+    (('generate', '1', 'out', '--format', 'tiff'), 'unknown format'), (('generate', '1', 'out', '--leads', '3'), 'leads must be 8, 12'),
+    (('generate', 'many', 'out'), 'invalid int value'), (('generate', '1', __file__), 'is a file'),
+    (('draw', 'gone.hea', 'a.png'), 'there is no such file'), (('draw', 'gone.hea', 'a.png', '--layout', '5x5'), 'there is no such file|unknown layout'),
+    (('measure',), 'at least one file'), (('convert', 'gone.csv', 'a.asc'), 'there is no such file'), (('download', 'mitbih', 'x'), 'unknown collection'),
+    (('dance',), "unknown command 'dance'; known are generate"),
+])
+def test_a_mistake_is_one_sentence(words, says, tmp_path):
+    import re
+    ran = run(*words, cwd=tmp_path)
+    assert ran.returncode == 2 and re.search(says, ran.stderr) and 'Traceback' not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_command():
+    said = run('--help').stdout
+    assert all(name in said for name in ('generate', 'draw', 'measure', 'convert', 'download')) and run().stdout == said
+    assert '--seed' in run('generate', '--help').stdout

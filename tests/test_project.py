@@ -1,0 +1,69 @@
+"The project itself: settings, exports, README, notebooks and wheel in step."
+import ast, configparser, importlib.util, json, os, shutil, subprocess, sys, tomllib
+from pathlib import Path
+import pytest
+from conftest import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def test_settings_ini_agrees_with_pyproject():
+    ini = configparser.ConfigParser(); ini.read(ROOT/'settings.ini'); ini = ini['DEFAULT']
+    toml = tomllib.loads((ROOT/'pyproject.toml').read_text()); project, nbdev = toml['project'], toml['tool']['nbdev']
+    version = ast.literal_eval((ROOT/'deepsynthbody_nb'/'__init__.py').read_text().split('__version__ = ')[1].splitlines()[0])
+    assert ini['lib_name'] == project['name'] and ini['lib_path'] == nbdev['lib_path'] and ini['version'] == version
+    assert '>=' + ini['min_python'] == project['requires-python'] and ini['license'].upper() == project['license']
+    assert ini['description'] == project['description'] and ini['author'] == project['authors'][0]['name']
+    assert ini['requirements'].split() == project['dependencies']
+    assert ini['console_scripts'] == '='.join(*project['scripts'].items())
+    assert ini.getboolean('custom_sidebar') == nbdev['custom_sidebar'] and ini.getboolean('clear_all') == nbdev['clear_all']
+    assert ini['git_url'] == project['urls']['Repository'] == f"https://github.com/{ini['user']}/{ini['repo']}"
+    assert ini['doc_host'] + ini['doc_baseurl'] == project['urls']['Documentation']
+    assert (ROOT/'nbs'/'_quarto.yml').resolve() == ROOT/'_quarto.yml'
+
+
+def test_exports_are_in_step_with_the_notebooks(tmp_path):
+    for part in ('nbs', 'deepsynthbody_nb'): shutil.copytree(ROOT/part, tmp_path/part, symlinks=True, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+    for part in ('pyproject.toml', '_quarto.yml'): shutil.copy(ROOT/part, tmp_path)
+    shutil.rmtree(tmp_path/'deepsynthbody_nb'/'signals')          # a module whose notebook is gone would show too
+    subprocess.run([BIN/'nbdev-export'], cwd=tmp_path, check=True, env={**os.environ, 'PYTHONPATH': str(tmp_path)})
+    files = lambda root: {p.relative_to(root): p.read_text() for p in (root/'deepsynthbody_nb').rglob('*.py')}
+    fresh, committed = files(tmp_path), files(ROOT)
+    assert set(fresh) == set(committed)
+    assert [p for p in fresh if fresh[p] != committed[p]] == [], 'run make export'
+
+
+def test_notebooks_are_committed_clean():
+    dirty = [f'{p.relative_to(ROOT)}: {cell["id"]}' for p in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts
+             for cell in json.loads(p.read_text())['cells'] if cell['cell_type'] == 'code' and (cell['outputs'] or cell['execution_count'] or cell['metadata'])]
+    assert dirty == [], 'run nbdev-clean'
+
+
+def test_readme_is_made_from_the_index():
+    spec = importlib.util.spec_from_file_location('build_docs', ROOT/'tools'/'build_docs.py')
+    build_docs = importlib.util.module_from_spec(spec); spec.loader.exec_module(build_docs)
+    assert (ROOT/'README.md').read_text() == build_docs.readme(), 'run make export'
+    assert (ROOT/'nbs'/'images'/'hero.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize('module, heavy', [
+    ('deepsynthbody_nb.cardiovascular.ecg', ('torch', 'neurokit2', 'wfdb', 'matplotlib')),
+    ('deepsynthbody_nb.command_line', ('torch', 'neurokit2', 'wfdb', 'matplotlib', 'xarray', 'numpy')),
+])
+def test_import_is_light(module, heavy):
+    found = subprocess.run([sys.executable, '-c', f'import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])'], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == '[]'
+
+
+def test_wheel_works_far_from_the_repository(tmp_path):
+    source, empty = tmp_path/'source', tmp_path/'empty'
+    empty.mkdir()
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns('.git', '.venv', '_docs', '_proc', 'demo', 'build', '*.egg-info', '__pycache__'))
+    subprocess.run([sys.executable, '-m', 'build', '--wheel', '--outdir', tmp_path, source], check=True, capture_output=True)
+    wheel, = tmp_path.glob('*.whl')
+    subprocess.run([BIN/'pip', 'install', '--quiet', '--no-deps', '--target', tmp_path/'installed', wheel], check=True)
+    code = ("import deepsynthbody_nb, deepsynthbody_nb.cardiovascular.ecg as ecg; from deepsynthbody_nb.signals.draw import draw_ecg; "
+            "print(deepsynthbody_nb.__file__); draw_ecg(ecg.sample(1, seed=0)).savefig('ecg.png'); print(*ecg.generate(2, '.', seed=0))")
+    ran = subprocess.run([sys.executable, '-c', code], cwd=empty, check=True, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(tmp_path/'installed')})
+    assert ran.stdout.splitlines() == [str(tmp_path/'installed'/'deepsynthbody_nb'/'__init__.py'), '0.asc 1.asc']
+    assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '1.asc', 'ecg.png']
