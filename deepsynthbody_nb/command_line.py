@@ -75,9 +75,10 @@ def download(
     from deepsynthbody_nb.signals.files import download
     print(f"{len(download(name, folder, records))} records in {folder}")
 
-# %% ../nbs/systems/01_command_line.ipynb #7bb59add
+# %% ../nbs/systems/01_command_line.ipynb #b9fb0e37
 COMMANDS = {f.__name__: f for f in (generate, draw, measure, convert, download)}
 
+# %% ../nbs/systems/01_command_line.ipynb #f3d82272
 def main(
     argv=None, # Words after `deepsynthbody`; those of the shell if not given
 )->int: # Exit status: 0, or 2 for a mistake

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 import pytest
 
+pytest_plugins = ['browser_bench']
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI') == 'true'
 REAL = Path(os.environ.get('DEEPSYNTHBODY_ECG') or ROOT.parent/'shared'/'data'/'ecg')

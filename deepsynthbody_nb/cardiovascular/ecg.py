@@ -14,10 +14,11 @@ import numpy as np, xarray as xr
 from ..signals.files import write
 from ..signals.leads import LEADS_8, LEADS_12, to_leads
 
-# %% ../../nbs/systems/00_ecg.ipynb #142293bf
+# %% ../../nbs/systems/00_ecg.ipynb #1ad617f2
 GENERATORS = ('pulse2pulse',)
 FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy'}
 
+# %% ../../nbs/systems/00_ecg.ipynb #8b55efb8
 def _whole(name, value, least):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least: raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
     return int(value)
@@ -31,7 +32,7 @@ def _asked(generator, condition, leads):
     if unknown := [n for n in names if n not in LEADS_12]: raise ValueError(f"unknown leads {unknown}; known are {', '.join(LEADS_12)}")
     return names
 
-# %% ../../nbs/systems/00_ecg.ipynb #c9ec89bc
+# %% ../../nbs/systems/00_ecg.ipynb #e710a18b
 def sample(
     n:int, # How many records
     *,
@@ -49,7 +50,7 @@ def sample(
 
 def _seed(seed): return secrets.randbits(32) if seed is None else _whole('seed', seed, 0)
 
-# %% ../../nbs/systems/00_ecg.ipynb #82c418ae
+# %% ../../nbs/systems/00_ecg.ipynb #e1088666
 def generate(
     num_ecg:int, # How many records
     out_dir, # Folder to write to; made if need be

@@ -17,7 +17,7 @@ from torch import nn
 import torch.nn.functional as F
 from ..signals.leads import LEADS_8, as_ecg
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #f67a6cac
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #0441b401
 KERNEL  = 25
 ENCODER = ((8, 10, 2), (10, 25, 5), (25, 50, 2), (50, 150, 5), (150, 250, 5), (250, 250, 5))     # channels in, out, stride
 DECODER = ((250, 250, 5), (500, 150, 5), (300, 50, 5), (100, 25, 2), (50, 10, 5), (10, 8, 2))    # channels in, out, upsampling
@@ -46,8 +46,10 @@ class Pulse2Pulse(nn.Module):
 
     def forward(self, noise): return self.decode(self.encode(noise))
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #bba755b1
-PUBLISHED_SHA256 = '676619cb3b81ed637e5ef93fabd591220d047bc4f5e199ffce930a3affb05cba'  # g_stat.pt of deepfake-ecg 1.1.2, 42,371,528 bytes
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #6f6da662
+PUBLISHED_SHA256 = '676619cb3b81ed637e5ef93fabd591220d047bc4f5e199ffce930a3affb05cba'  # g_stat.pt of deepfake-ecg 1.1.2
+
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #2baee1c9
 _NAMES = {f'conv_{k + 1}': f'encoder.{k}' for k in range(6)} | {f'deconv_{n}.conv1d': f'decoder.{k}' for k, n in enumerate((1, 2, 3, 5, 6, 7))}
 
 def published_weights()->Path: # The weights file inside the installed package `deepfake-ecg`
@@ -57,7 +59,7 @@ def published_weights()->Path: # The weights file inside the installed package `
     if path is None or not path.exists(): raise FileNotFoundError("the published Pulse2Pulse weights are not installed; pip install deepfake-ecg==1.1.2 brings them")
     return path
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #6b81e628
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #d3676f8f
 @functools.lru_cache(maxsize=2)
 def load_pulse2pulse(
     device:str='cpu', # 'cpu', 'cuda', 'cuda:1', 'mps'
@@ -72,7 +74,7 @@ def load_pulse2pulse(
     model.load_state_dict({f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')})
     return model.eval().requires_grad_(False).to(device)
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #e44a0b02
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
 _BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
 
 @functools.lru_cache(maxsize=256)
@@ -91,10 +93,11 @@ def noise_stream(
     for _ in range(start): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
     while True: yield torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #c88fc561
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
 _AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always full, so that a record never depends on how many are asked for
 MICROVOLT = 6000        # µV at the network's output 1
 
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #7811a5bd
 def make_ecgs(
     n:int, # How many records
     seed:int, # Seed of the noise
@@ -117,7 +120,7 @@ def _full_call(model, noise, at_once, device):
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
     return (model(full.to(device))*MICROVOLT).int().cpu()[:len(noise)]
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #0b64e4e7
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #5374f2a5
 def torch_device(
     name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
 )->str: # A device that is there

@@ -14,8 +14,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from .leads import LEADS_12, as_ecg, to_12_lead
 
-# %% ../../nbs/signals/02_draw.ipynb #df55180a
-SPEED, GAIN = 25, 10                                    # mm/s, mm/mV: the standard settings
+# %% ../../nbs/signals/02_draw.ipynb #43922d70
+SPEED, GAIN = 25, 10  # mm/s, mm/mV: the standard settings
+
+# %% ../../nbs/signals/02_draw.ipynb #26f4eb10
 _PULSE = np.array([[-8, 0], [-7, 0], [-7, 10], [-2, 10], [-2, 0], [-1, 0]], float)  # mm from the trace's start: 1 mV for 0.2 s
 _PAPER, _FINE, _COARSE, _INK, _NOTE = '#fffaf7', '#f6d9d3', '#e9aea4', '#1d2430', '#5b6470'
 
@@ -35,7 +37,7 @@ class Paper(Figure):
     def _repr_png_(self):
         out = io.BytesIO(); self.savefig(out, format='png', dpi=110); return out.getvalue()
 
-# %% ../../nbs/signals/02_draw.ipynb #a9ef10be
+# %% ../../nbs/signals/02_draw.ipynb #62af4361
 def _three_by_four(leads, seconds, rhythm):
     part = seconds/4
     return [(LEADS_12[3*c + r], c*part, part, r, c*part) for c in range(4) for r in range(3)] + [(rhythm, 0, seconds, 3, 0)]
@@ -44,7 +46,7 @@ def _twelve_by_one(leads, seconds, rhythm): return [(lead, 0, seconds, r, 0) for
 
 _LAYOUTS = {'3x4': (_three_by_four, 35), '12x1': (_twelve_by_one, 20)}  # traces, and the height of a row in mm
 
-# %% ../../nbs/signals/02_draw.ipynb #cca3565c
+# %% ../../nbs/signals/02_draw.ipynb #1e336a7b
 def draw_ecg(
     x, # One ECG, DataArray (lead, time) or (record, lead, time) with one record, or ndarray with 8 or 12 leads; mV
     layout:str='3x4', # '3x4' (2.5 s a lead and a rhythm strip; 8 leads are completed) or '12x1' (every lead as recorded, whole length)
@@ -82,7 +84,7 @@ def draw_ecg(
     page.mm.text(right, 4, f"{shown}{SPEED} mm/s   {GAIN} mm/mV   {x.attrs['sampling_rate']:g} Hz", fontsize=7, color=_NOTE, ha='right')
     return page
 
-# %% ../../nbs/signals/02_draw.ipynb #fada782f
+# %% ../../nbs/signals/02_draw.ipynb #7bf099bf
 def one_record(
     x, # ECG with one record: DataArray, or ndarray with 8 or 12 leads; mV
 ): # DataArray, dims (lead, time)

@@ -11,7 +11,7 @@ __all__ = ['LEADS_8', 'LEADS_12', 'FRANK', 'LIMB', 'INVERSE_DOWER', 'lead_name',
 # %% ../../nbs/signals/00_leads.ipynb #d68acfb2
 import numpy as np, xarray as xr
 
-# %% ../../nbs/signals/00_leads.ipynb #7ed06e8b
+# %% ../../nbs/signals/00_leads.ipynb #09304ad9
 LEADS_8  = ('I', 'II', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6')
 LEADS_12 = ('I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6')
 FRANK    = ('X', 'Y', 'Z')
@@ -60,7 +60,7 @@ def _label(values, sampling_rate, leads):
     return xr.DataArray(values, dims=('record', 'lead', 'time')[-values.ndim:], attrs={'units': 'mV', 'sampling_rate': sampling_rate},
                         coords={'lead': list(leads), 'time': time_axis(values.shape[-1], sampling_rate)})
 
-# %% ../../nbs/signals/00_leads.ipynb #f15ccca7
+# %% ../../nbs/signals/00_leads.ipynb #22e66e3d
 LIMB = {'I': (1, 0), 'II': (0, 1), 'III': (-1, 1), 'aVR': (-.5, -.5), 'aVL': (1, -.5), 'aVF': (-.5, 1)}  # weights of I and II
 
 # %% ../../nbs/signals/00_leads.ipynb #f0a590b2
@@ -113,7 +113,7 @@ def einthoven_error(
     "How far a record is from Einthoven's law."
     return abs(x.sel(lead='I', drop=True) + x.sel(lead='III', drop=True) - x.sel(lead='II', drop=True)).max('time')
 
-# %% ../../nbs/signals/00_leads.ipynb #9e2bcf88
+# %% ../../nbs/signals/00_leads.ipynb #32648242
 INVERSE_DOWER = xr.DataArray(np.array([  # no unit; Edenbrandt & Pahlm 1988, table of the inverse Dower transform
     [ .156, -.010, -.172, -.074,  .122,  .231, .239, .194],
     [-.227,  .887,  .057, -.019, -.106, -.022, .041, .048],

@@ -12,7 +12,7 @@ import math
 import numpy as np, pandas as pd, xarray as xr
 from .leads import as_ecg
 
-# %% ../../nbs/signals/03_measure.ipynb #747f6d3a
+# %% ../../nbs/signals/03_measure.ipynb #510c3be7
 FLAT_MV = 0.02  # a lead that never leaves this band (peak to peak) in the whole record is dead: the smallest QRS of a limb lead is several times as large
 
 def dead_leads(
