@@ -27,7 +27,7 @@ help:
 
 demo: .venv/base
 	@$(BIN)/deepsynthbody generate 5 demo --leads 12 --format wfdb --seed 0
-	@$(BIN)/deepsynthbody draw demo/2.hea demo/ecg.png
+	@$(BIN)/deepsynthbody draw demo/3.hea demo/ecg.png
 	@$(BIN)/deepsynthbody measure demo/0.hea demo/1.hea demo/2.hea demo/3.hea demo/4.hea --csv demo/measured.csv
 	@echo "all in $(CURDIR)/demo"
 

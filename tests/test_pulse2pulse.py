@@ -3,6 +3,7 @@ import numpy as np, pytest, torch
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.generators.pulse2pulse import load_pulse2pulse, make_ecgs, noise_stream, published_weights
 from deepsynthbody_nb.signals.files import read
+from conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*kaiming_normal.*')
 NOISES = 20  # records compared
@@ -83,3 +84,9 @@ def test_generate_names_the_wrong_argument(tmp_path, wrong, says):
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
 def test_an_absent_device_is_named():
     with pytest.raises(ValueError, match="'cuda' is not on this machine"): ecg.sample(1, device='cuda')
+
+
+def test_the_shipped_sample_is_record_5_of_seed_0(tmp_path):
+    again, = ecg.generate(1, tmp_path, start_id=5, seed=0, leads=12, format='wfdb')
+    assert again.with_suffix('.dat').read_bytes() == (ROOT/'data'/'sample.dat').read_bytes()
+    assert read(ROOT/'data'/'sample.hea').attrs['comments'] == ['synthetic: generator pulse2pulse, seed 0, record 5']

@@ -17,34 +17,41 @@ from torch import nn
 import torch.nn.functional as F
 from ..signals.leads import LEADS_8, as_ecg
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #0441b401
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #3d4424e6
 KERNEL  = 25
-ENCODER = ((8, 10, 2), (10, 25, 5), (25, 50, 2), (50, 150, 5), (150, 250, 5), (250, 250, 5))     # channels in, out, stride
-DECODER = ((250, 250, 5), (500, 150, 5), (300, 50, 5), (100, 25, 2), (50, 10, 5), (10, 8, 2))    # channels in, out, upsampling
+ENCODER = (  # channels in, channels out, stride
+    (8, 10, 2), (10, 25, 5), (25, 50, 2), (50, 150, 5), (150, 250, 5), (250, 250, 5))
+DECODER = (  # channels in, channels out, upsampling
+    (250, 250, 5), (500, 150, 5), (300, 50, 5), (100, 25, 2), (50, 10, 5), (10, 8, 2))
 
 class Pulse2Pulse(nn.Module):
-    "Noise, uniform in (-1, 1), shape (n, 8, 5000), to ECGs in (-1, 1) of the same shape; 1 stands for 6 mV."
+    """From noise, uniform in (-1, 1), shape (n, 8, 5000), to ECGs in (-1, 1), same shape.
+
+    At the output 1 stands for 6 mV. Source: Thambawita et al. 2021, doi:10.1038/s41598-021-01295-2."""
     def __init__(self):
         super().__init__()
-        self.encoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL, stride, padding=KERNEL//2) for i, o, stride in ENCODER)
-        self.decoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL, padding=KERNEL//2) for i, o, _ in DECODER)
+        conv = functools.partial(nn.Conv1d, kernel_size=KERNEL, padding=KERNEL//2)
+        self.encoder = nn.ModuleList(conv(i, o, stride=stride) for i, o, stride in ENCODER)
+        self.decoder = nn.ModuleList(conv(i, o) for i, o, _ in DECODER)
 
     def encode(self, noise):
         "The activations of the six levels, the bottleneck (n, 250, 2) last."
         levels = [noise]
-        for conv in self.encoder: levels.append(F.leaky_relu(conv(levels[-1]), .01))
+        for conv in self.encoder:
+            levels.append(F.leaky_relu(conv(levels[-1]), .01))
         return levels[1:]
 
     def decode(self, levels):
         "ECGs from the activations of all levels."
         *skips, x = levels
-        for depth, (conv, (_, _, upsampling)) in enumerate(zip(self.decoder, DECODER)):
+        for depth, (conv, (_, _, up)) in enumerate(zip(self.decoder, DECODER)):
             if 0 < depth < 5: x = torch.cat((x, skips[-depth]), 1)
-            x = conv(F.interpolate(x, scale_factor=upsampling, mode='nearest'))
+            x = conv(F.interpolate(x, scale_factor=up, mode='nearest'))
             if depth < 5: x = F.relu(x)
         return torch.tanh(x)
 
-    def forward(self, noise): return self.decode(self.encode(noise))
+    def forward(self, noise):
+        return self.decode(self.encode(noise))
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #6f6da662
 PUBLISHED_SHA256 = '676619cb3b81ed637e5ef93fabd591220d047bc4f5e199ffce930a3affb05cba'  # g_stat.pt of deepfake-ecg 1.1.2
@@ -94,7 +101,7 @@ def noise_stream(
     while True: yield torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
-_AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always full, so that a record never depends on how many are asked for
+_AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always filled up
 MICROVOLT = 6000        # µV at the network's output 1
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #7811a5bd
