@@ -125,7 +125,8 @@ def make_ecgs(
 def _full_call(model, noise, at_once, device):
     "Integers in µV for up to `at_once` records, the call filled up with silence."
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
-    return (model(full.to(device))*MICROVOLT).int().cpu()[:len(noise)]
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
+        return (model(full.to(device))*MICROVOLT).int().cpu()[:len(noise)]
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5374f2a5
 def torch_device(

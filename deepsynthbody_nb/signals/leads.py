@@ -48,7 +48,7 @@ def as_ecg(
     if x.attrs.get('units', 'mV') != 'mV': raise ValueError(f"ECGs are in mV here; this one says units={x.attrs['units']!r}. Convert it, then set attrs['units'] = 'mV'")
     x = x.transpose(*(d for d in ('record', 'lead', 'time') if d in x.dims)).astype('float32', copy=False)
     if 'time' not in x.coords: x = x.assign_coords(time=time_axis(x.sizes['time'], x.attrs.get('sampling_rate', sampling_rate)))
-    rate = x.attrs.get('sampling_rate') or (1/float(x.time.diff('time').median()) if x.sizes['time'] > 1 else sampling_rate)
+    rate = x.attrs.get('sampling_rate') or (round(1/float(x.time.diff('time').median()), 6) if x.sizes['time'] > 1 else sampling_rate)
     return x.assign_attrs(units='mV', sampling_rate=rate)
 
 def _label(values, sampling_rate, leads):
