@@ -118,7 +118,7 @@ def _best(key, score):
     return order[np.r_[key[order][1:] != key[order][:-1], True]] if len(key) else order
 
 def _runs(p):
-    "Runs of one class in rows (rows, 4, time): row, kind (1, 2, 3), first sample, first sample after; short flickers dropped, gaps bridged."
+    "Runs of one class in rows (rows, 4, time): row, kind (1, 2, 3), first sample, first sample after; flickers and waves cut by the record's ends dropped, gaps bridged."
     size = p.shape[-1]
     label = np.zeros((len(p), size + 2), 'int8')                     # a sample of background at each end parts the rows
     label[:, 1:-1] = p.argmax(1)
@@ -134,8 +134,8 @@ def _runs(p):
     new = np.r_[True, (kind[1:] != kind[:-1]) | (row[1:] != row[:-1]) | (start[1:] - stop[:-1] > _BRIDGE*RATE)]
     first = np.flatnonzero(new)
     row, kind, start, stop = row[first], kind[first], start[first], np.maximum.reduceat(stop, first)
-    long = stop - start >= _SHORTEST[kind]*RATE
-    return row[long], kind[long], start[long], stop[long]
+    whole = (stop - start >= _SHORTEST[kind]*RATE) & (start > 0) & (stop < size)
+    return row[whole], kind[whole], start[whole], stop[whole]
 
 def _plausible(row, kind, start, mass, n_leads):
     "Which runs to keep: one ventricular beat in 200 ms, one P and one T a beat, and no P at all in a record where P are rare."
