@@ -35,23 +35,25 @@ def draw(
     "Draw an ECG on standard paper, 25 mm/s and 10 mm/mV"
     from deepsynthbody_nb.signals.draw import draw_ecg
     from deepsynthbody_nb.signals.files import read
-    known = draw_ecg(read(path), layout)
+    page = draw_ecg(read(path), layout)
+    _in_a_folder(picture)
     if Path(picture).suffix.lower() not in ('.png', '.svg', '.pdf'): raise ValueError(f"{picture}: unknown kind of picture; known are .png, .svg and .pdf")
-    known.savefig(picture, dpi=150)
+    page.savefig(picture, dpi=150)
     print(f"drawn: {picture}")
 
 def measure(
     *paths:str, # files of ECGs
     csv:str=None, # also write all columns to this file
 ):
-    "Measure ECGs: heart rate, RR intervals, amplitudes, quality"
+    "Measure ECGs: heart rate, intervals, axis, amplitudes, quality"
     import pandas as pd
     from deepsynthbody_nb.signals.files import read
     from deepsynthbody_nb.signals.measure import measure
     if not paths: raise ValueError("measure needs at least one file")
+    if csv: _in_a_folder(csv)
     table = pd.concat([measure(read(p)).set_axis([Path(p).name]) for p in paths]).rename_axis('file')
-    shown = [c for c in table if not c.startswith(('r_amplitude', 's_amplitude')) or c in ('r_amplitude_II_mv', 's_amplitude_V1_mv')]
-    print(table[shown].round(2).to_string())
+    shown = ['heart_rate_bpm', 'rhythm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 'quality']
+    print(table[[c for c in shown if c in table]].round(2).to_string())
     if csv: table.to_csv(csv)
 
 def convert(
@@ -61,10 +63,9 @@ def convert(
 ):
     "Convert an ECG to another format, and to 8 or 12 leads"
     from deepsynthbody_nb.signals.files import read, write
-    from deepsynthbody_nb.signals.leads import to_8_lead, to_12_lead
-    if leads not in (None, 8, 12): raise ValueError(f"--leads must be 8 or 12; got {leads}")
+    from deepsynthbody_nb.signals.leads import to_leads
     x = read(path)
-    print(f"written: {write({None: lambda x: x, 8: to_8_lead, 12: to_12_lead}[leads](x), target)}")
+    print(f"written: {write(x if leads is None else to_leads(x, leads), target)}")
 
 def download(
     name:str, # ludb or ptbxl
@@ -74,6 +75,9 @@ def download(
     "Fetch a public ECG collection from PhysioNet, checked, going on where it stopped"
     from deepsynthbody_nb.signals.files import download
     print(f"{len(download(name, folder, records))} records in {folder}")
+
+def _in_a_folder(path):
+    if not Path(path).parent.is_dir(): raise FileNotFoundError(f"{path}: there is no folder {Path(path).parent}")
 
 # %% ../nbs/systems/01_command_line.ipynb #b9fb0e37
 COMMANDS = {f.__name__: f for f in (generate, draw, measure, convert, download)}
@@ -94,7 +98,7 @@ def main(
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: print(f"deepsynthbody: {message}", file=sys.stderr)
             command(*several, **asked)
-    except (ValueError, OSError, ImportError) as e: print(f"deepsynthbody: {e}", file=sys.stderr); return 2
+    except (ValueError, OSError, ImportError, MemoryError) as e: print(f"deepsynthbody: {e}", file=sys.stderr); return 2
     except KeyboardInterrupt: print("deepsynthbody: stopped", file=sys.stderr); return 130
     return 0
 

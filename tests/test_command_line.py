@@ -2,8 +2,10 @@
 import subprocess, sys
 from pathlib import Path
 import pandas as pd, pytest
+from conftest import ROOT
 
 COMMAND = Path(sys.executable).parent/'deepsynthbody'
+SAMPLE = ROOT/'data'/'sample.hea'
 
 
 def run(*words, cwd=None): return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd)
@@ -34,7 +36,8 @@ def test_draw_measure_convert(made, tmp_path):
     (('generate', '-1', 'out'), 'num_ecg must be a whole number'), (('generate', '1', 'out', '--device', 'abacus'), 'unknown device'),
     (('generate', '1', 'out', '--format', 'tiff'), 'unknown format'), (('generate', '1', 'out', '--leads', '3'), 'leads must be 8, 12'),
     (('generate', 'many', 'out'), 'invalid int value'), (('generate', '1', __file__), 'is a file'),
-    (('draw', 'gone.hea', 'a.png'), 'there is no such file'), (('draw', 'gone.hea', 'a.png', '--layout', '5x5'), 'there is no such file|unknown layout'),
+    (('draw', 'gone.hea', 'a.png'), 'there is no such file'), (('draw', str(SAMPLE), 'a.png', '--layout', '5x5'), 'unknown layout'), (('draw', str(SAMPLE), 'no/a.png'), 'there is no folder no'), (('draw', str(SAMPLE), 'a.bmp'), 'unknown kind of picture'),
+    (('measure', str(SAMPLE), '--csv', 'no/a.csv'), 'there is no folder no'), (('download', 'ludb', 'x', '--records', '-1'), 'records must be at least 1'),
     (('measure',), 'at least one file'), (('convert', 'gone.csv', 'a.asc'), 'there is no such file'), (('download', 'mitbih', 'x'), 'unknown collection'),
     (('dance',), "unknown command 'dance'; known are generate"),
 ])

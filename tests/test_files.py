@@ -36,18 +36,29 @@ def break_(path, old, new):
     ('a.hea', lambda f: (f/'a.hea').write_text(''), ValueError, 'a.hea: is empty'),
     ('a.hea', lambda f: (f/'a.hea').write_text('what is this\n'), ValueError, 'a.hea: cannot be read as .hea'),
     ('a.hea', lambda f: break_(f/'a.hea', '/mV', '/furlong'), ValueError, "a.hea: unknown units .'furlong'"),
-    ('a.hea', lambda f: break_(f/'a.hea', ' III\n', ' II\n'), ValueError, 'a.hea: cannot be read|may occur once'),
+    ('a.hea', lambda f: break_(f/'a.hea', ' III\n', ' II\n'), ValueError, 'a.hea: cannot be read as .hea'),
     ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3 4 5 6 7 8\n1 2 3 4 5 6 7\n'), ValueError, 's.asc: line 2 has 7 columns, the first has 8'),
     ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3\n'), ValueError, 's.asc: has 3 columns; an .asc file has 8'),
     ('s.asc', lambda f: (f/'s.asc').write_text('a b c d e f g h\n'), ValueError, 's.asc: cannot be read as .asc'),
     ('s.asc', lambda f: (f/'s.asc').write_text(''), ValueError, 's.asc: is empty'),
-    ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3 4 5 6 7 nan\n'), ValueError, 's.asc: 1 samples are missing .NaN., the first in lead V6 at 0.000 s'),
+    ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3 4 5 6 7 nan\n'), ValueError, 's.asc: 1 samples are missing .NaN or infinite., the first in lead V6 at 0.000 s'),
     ('a.csv', lambda f: break_(f/'a.csv', 'time_s,I,', '0.0,1.5,'), ValueError, 'a.csv: the first line is no header'),
-    ('a.csv', lambda f: break_(f/'a.csv', '\n0.002,', '\n0.9,'), ValueError, 'a.csv: time_s does not rise in equal steps'),
+    ('a.csv', lambda f: break_(f/'a.csv', '\n0.002,', '\n0.9,'), ValueError, 'a.csv: .*do not rise in equal steps'),
     ('t.csv', lambda f: (f/'t.csv').write_text('I,II\n1,2\n'), ValueError, 't.csv: has no column time_s; pass sampling_rate='),
     ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I\n0,x\n1,y\n'), ValueError, r"t.csv: the columns \['I'\] are not all numbers"),
     ('t.csv', lambda f: (f/'t.csv').write_text(''), ValueError, 't.csv: cannot be read as .csv'),
-    ('n.npy', lambda f: np.save(f/'n.npy', np.zeros((3, 5000))), ValueError, 'n.npy: an array of shape .3, 5000. has 3 leads'),
+    ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3 4 5 6 7 8\n1 2 3 4 5 6 7 8'), ValueError, 's.asc: is cut short; its last line has no end'),
+    ('s.asc', lambda f: (f/'s.asc').write_text('.1 .2 .3 .4 .5 .6 .7 .8\n'), ValueError, 's.asc: holds numbers that are not whole'),
+    ('s.asc', lambda f: (f/'s.asc').write_bytes(bytes([255, 254, 200])), ValueError, 's.asc: cannot be read as .asc'),
+    ('a.hea', lambda f: break_(f/'a.hea', ' 12 500 5000', ' 12'), ValueError, 'a.hea: the header gives no sampling rate; pass sampling_rate='),
+    ('a.hea', lambda f: break_(f/'a.hea', ' 16 1000.0(0)/mV', ' 16 0/mV'), ValueError, "a.hea: gives no gain for .'I'"),
+    ('a.hea', lambda f: break_(f/'a.hea', ' 12 500', ' 11 500'), ValueError, 'a.hea: '),
+    ('m.dat', lambda f: (f/'m.dat').write_bytes(b'12'), ValueError, 'm.dat: is not the signal of m.hea, which names m.mat'),
+    ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I,I\n0,1,1\n.002,1,1\n'), ValueError, 't.csv: .*a lead may occur once'),
+    ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I\na,1\nb,1\n'), ValueError, 't.csv: the column time_s does not hold seconds'),
+    ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I\n'), ValueError, 't.csv: has a header and no samples'),
+    ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I\n0,500\n.002,-400\n'), ValueError, 't.csv: reaches 500 mV'),
+    ('n.npy', lambda f: np.save(f/'n.npy', np.zeros((3, 5000))), ValueError, 'n.npy: .*an array of shape .3, 5000. has 3 leads'),
     ('n.npy', lambda f: (f/'n.npy').write_bytes(b'\x93NUMPY'), ValueError, 'n.npy: cannot be read as .npy'),
     ('n.npy', lambda f: np.save(f/'n.npy', np.full((8, 5000), np.nan)), ValueError, 'n.npy: 40000 samples are missing'),
 ])
@@ -62,7 +73,10 @@ def test_a_broken_file_is_named(folder, name, damage, error, says):
     (lambda x: x.where(x.time != 1), '.asc', ValueError, 'samples are missing'),
     (lambda x: x*1000, '.hea', ValueError, 'more than this format holds; check its unit'),
     (lambda x: x.sel(lead=['I', 'V1']), '.asc', ValueError, 'carries no lead names'),
-    (lambda x: x.assign_attrs(sampling_rate=250), '.npy', ValueError, 'this ECG has 250; resample'),
+    (lambda x: x.isel(time=slice(None, None, 2)), '.npy', ValueError, 'this ECG has 250; resample'),
+    (lambda x: x*np.inf, '.csv', ValueError, 'samples are missing .NaN or infinite.'),
+    (lambda x: x, '/ü.hea', ValueError, 'has letters, digits'),
+    (lambda x: x, '/', ValueError, 'unknown format'),
     (lambda x: xr.concat([x, x], 'record'), '.csv', ValueError, 'holds one record, this ECG has 2'),
     (lambda x: x, '.tiff', ValueError, "unknown format '.tiff'; known are"),
     (lambda x: x, '/b.asc', FileNotFoundError, 'there is no such folder'),
@@ -104,11 +118,20 @@ def test_nan_is_kept_when_asked_for(tmp_path, x):
     assert int(np.isnan(read(tmp_path/'a.csv', allow_nan=True)).sum()) == 1
 
 
+def test_a_file_that_says_its_rate_is_not_overruled(folder):
+    with pytest.raises(ValueError, match='a.hea: says 500 Hz, and sampling_rate=250 was passed'): read(folder/'a.hea', 250)
+    break_(folder/'a.hea', ' 12 500 5000', ' 12 0 5000')
+    assert read(folder/'a.hea', 250).attrs['sampling_rate'] == 250
+
+
 def test_several_files_stack_or_say_why_not(tmp_path, x):
     paths = [write(x, tmp_path/'a.hea'), write(2*x, tmp_path/'b.csv')]
     both = read(paths)
     assert both.dims == ('record', 'lead', 'time') and list(both.record.values) == ['a', 'b'] and both.attrs['units'] == 'mV'
+    assert both.comments.values.tolist() == ['synthetic: generator pulse2pulse, seed 0, record 0', '']     # a CSV has no place for it
     with pytest.raises(ValueError, match=r'c.hea: .*does not stack with'): read([*paths, write(x[:, :100], tmp_path/'c.hea')])
+    halves = [write(x[:, part], tmp_path/f'h{k}.csv') for k, part in enumerate((slice(0, 1000), slice(1000, 2000)))]
+    with pytest.raises(ValueError, match=r'h1.csv: .*leads and times alike'): read(halves)
 
 
 @pytest.mark.parametrize('place', ['file', 'file/below'])

@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 import numpy as np, xarray as xr
 from ..signals.files import write
-from ..signals.leads import LEADS_8, LEADS_12, to_leads
+from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/systems/00_ecg.ipynb #1ad617f2
 GENERATORS = ('pulse2pulse',)
@@ -21,14 +21,14 @@ FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '
 # %% ../../nbs/systems/00_ecg.ipynb #8b55efb8
 def _whole(name, value, least):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least: raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
+    if value >= 2**63: raise ValueError(f"{name} must be below 2**63; got {value}")
     return int(value)
 
 def _asked(generator, condition, leads):
     "Check the words that `generate` and `sample` share; returns the names of the leads."
     if generator not in GENERATORS: raise ValueError(f"unknown generator {generator!r}; known are {', '.join(GENERATORS)}")
     if condition is not None: raise ValueError(f"the generator {generator!r} takes no condition; leave condition= out")
-    names = {8: LEADS_8, 12: LEADS_12}.get(leads) if isinstance(leads, int) else tuple(leads)
-    if names is None: raise ValueError(f"leads must be 8, 12 or a list of lead names; got {leads!r}")
+    names = lead_names(leads)
     if unknown := [n for n in names if n not in LEADS_12]: raise ValueError(f"unknown leads {unknown}; known are {', '.join(LEADS_12)}")
     return names
 
@@ -64,14 +64,14 @@ def generate(
     condition:dict=None, # What to ask of a conditional generator; the published one takes none
     batch_size:int=None, # Records held in memory at once; the records do not depend on it
     progress:bool=True, # Show a progress bar for more than ten records?
-)->list: # Paths written, one a record (for WFDB the header)
+)->list[Path]: # Paths written, one a record (for WFDB the header)
     """Make synthetic ECGs as files `out_dir/ID.SUFFIX`; a record's file appears when it is complete.
 
     Raises `ValueError` naming the argument that is wrong, `NotADirectoryError` or `PermissionError` naming a folder that cannot be used."""
     from tqdm.auto import tqdm
     n, start, names, seed = _whole('num_ecg', num_ecg, 0), _whole('start_id', start_id, 0), _asked(generator, condition, leads), _seed(seed)
     batch_size = 32 if batch_size is None else _whole('batch_size', batch_size, 1)
-    if format not in FORMATS: raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
+    if not isinstance(format, str) or format not in FORMATS: raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
     if FORMATS[format] in ('.asc', '.npy') and names not in (LEADS_8, LEADS_12): raise ValueError(f"the format {format!r} carries no lead names, so leads must be 8 or 12; for {list(names)} use csv or wfdb")
     from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
     device, out_dir, written = torch_device(device), _folder(out_dir), []

@@ -264,7 +264,7 @@ _COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', '
 METHODS = ('network', 'dwt', 'cwt', 'peak', 'prominence')
 
 def delineate(
-    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV; 100 to 1,000 Hz, 2 s or longer
+    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV; 100 to 1,000 Hz, 2 s or longer
     method:str='network', # 'network', or one of neurokit2's delineators for comparison: 'dwt', 'cwt', 'peak', 'prominence'
 )->pd.DataFrame: # One row a wave: record, lead, beat, wave (P, QRS, T), onset_s, peak_s, offset_s, confidence (0 to 1)
     """Mark the waves of each lead, and in rows with lead 'all' those of each beat over all leads.

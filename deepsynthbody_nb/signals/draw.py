@@ -48,8 +48,8 @@ _LAYOUTS = {'3x4': (_three_by_four, 35), '12x1': (_twelve_by_one, 20)}  # traces
 
 # %% ../../nbs/signals/02_draw.ipynb #1e336a7b
 def draw_ecg(
-    x, # One ECG, DataArray (lead, time) or (record, lead, time) with one record, or ndarray with 8 or 12 leads; mV
-    layout:str='3x4', # '3x4' (2.5 s a lead and a rhythm strip; 8 leads are completed) or '12x1' (every lead as recorded, whole length)
+    x, # One ECG, DataArray (lead, time) or (record, lead, time) with one record, or ndarray with 8 or 12 leads at 500 Hz; mV
+    layout:str='3x4', # '3x4' (a quarter of 10 s, or of a shorter record, for each lead, and a rhythm strip; 8 leads are completed) or '12x1' (every lead as recorded, whole length)
     rhythm:str='II', # Lead of the rhythm strip
     title:str=None, # Over the page; the record's provenance if not given
 )->Paper: # Figure; `.savefig('ecg.pdf')` (or .svg, .png) keeps the scale
@@ -100,5 +100,6 @@ def provenance(
     "Where a record comes from: its generator, seed and number, or its file."
     synthetic = f"synthetic ECG · {x.attrs['model']} · seed {x.attrs.get('seed')}" if 'model' in x.attrs else ''
     record = f"record {x.record.item()}" if 'record' in x.coords else ''
-    said = next((c for c in x.attrs.get('comments', []) if c.startswith('synthetic')), '')
-    return ' · '.join(part for part in (synthetic, record, x.attrs.get('source', ''), said) if part)
+    note = {key: x.attrs.get(key, x.coords[key].item() if key in x.coords else '') for key in ('source', 'comments')}
+    said = next((c for c in np.atleast_1d(note['comments']) if str(c).startswith('synthetic')), '')
+    return ' · '.join(str(part) for part in (synthetic, record, note['source'], said) if part)

@@ -12,52 +12,59 @@ import contextlib, hashlib, os, re, tempfile, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, xarray as xr
-from .leads import LEADS_8, LEADS_12, as_ecg, einthoven_error, lead_name, time_axis
+from .leads import LEADS_8, LEADS_12, as_ecg, einthoven_error, lead_name, rate_of
 
 # %% ../../nbs/signals/01_files.ipynb #ff99b095
 @contextlib.contextmanager
 def _naming(path):
-    "Turn whatever a parser raises into one `ValueError` that names the file."
+    "Turn whatever a parser raises into one `ValueError` that names the file; what names it already passes."
     try: yield
-    except (OSError, MemoryError): raise
-    except Exception as e: raise ValueError(f"{path}: cannot be read as {Path(path).suffix or 'WFDB'}: {str(e).strip() or type(e).__name__}") from e
+    except OSError: raise
+    except Exception as e:
+        said = ' '.join(str(e).split()) or type(e).__name__
+        if isinstance(e, ValueError) and str(Path(path).with_suffix('')) in said: raise
+        raise ValueError(f"{path}: cannot be read as {Path(path).suffix or 'WFDB'}: {said}") from e
 
-# %% ../../nbs/signals/01_files.ipynb #5f631571
+# %% ../../nbs/signals/01_files.ipynb #8aeb379d
 def _read_asc(path, sampling_rate):
-    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    text = path.read_text()
+    rows = [line.split() for line in text.splitlines() if line.strip()]
     if not rows: raise ValueError(f"{path}: is empty; an .asc file has a line of 8 or 12 integers (µV) for each sample")
     leads = {8: LEADS_8, 12: LEADS_12}.get(len(rows[0]))
     if leads is None: raise ValueError(f"{path}: has {len(rows[0])} columns; an .asc file has 8 ({', '.join(LEADS_8)}) or 12")
     for i, row in enumerate(rows):
         if len(row) != len(leads): raise ValueError(f"{path}: line {i + 1} has {len(row)} columns, the first has {len(leads)}")
-    with _naming(path): microvolt = np.array(rows, float).T
+    if not text.endswith('\n'): raise ValueError(f"{path}: is cut short; its last line has no end")
+    microvolt = np.array(rows, float).T
+    if (microvolt % 1 != 0).any() and not np.isnan(microvolt).any(): raise ValueError(f"{path}: holds numbers that are not whole; an .asc file is in whole µV")
     return as_ecg(microvolt/1000, sampling_rate, leads)
 
 # %% ../../nbs/signals/01_files.ipynb #1af733db
 def _read_csv(path, sampling_rate):
     import pandas as pd
-    with _naming(path): table = pd.read_csv(path)
-    time = table.pop('time_s') if 'time_s' in table else None
-    leads = [lead_name(str(c)) for c in table.columns]
-    if unknown := [n for n in leads if re.fullmatch(r'[-+.\deE]*', n) or n.startswith('Unnamed')]:
+    with open(path) as lines: names = [n.strip().strip('"') for n in lines.readline().rstrip('\n').split(',')]
+    table = pd.read_csv(path, header=None, names=range(len(names)), skiprows=1)
+    clock = next((k for k, n in enumerate(names) if n.lower() in ('time_s', 'time')), None)
+    time = None if clock is None else table.pop(clock)
+    leads = [lead_name(n) for k, n in enumerate(names) if k != clock]
+    if unknown := [n for n in leads if re.fullmatch(r'[-+.\deE]*', n)]:
         raise ValueError(f"{path}: the first line is no header of lead names (it has {unknown[:3]}); it should read time_s,I,II,...")
-    if text := [c for c in table.columns if not np.issubdtype(table[c].dtype, np.number)]: raise ValueError(f"{path}: the columns {text} are not all numbers")
+    if text := [n for n, column in zip(leads, table) if not np.issubdtype(table[column].dtype, np.number)]: raise ValueError(f"{path}: the columns {text} are not all numbers")
     if time is None and sampling_rate is None: raise ValueError(f"{path}: has no column time_s; pass sampling_rate= in Hz")
-    if time is not None: sampling_rate = _rate(path, time.to_numpy())
+    if time is not None and not np.issubdtype(time.dtype, np.number): raise ValueError(f"{path}: the column {names[clock]} does not hold seconds")
+    if len(table) == 0: raise ValueError(f"{path}: has a header and no samples")
+    if time is not None and len(time) > 1: sampling_rate = _only_rate(path, rate_of(time.to_numpy()), sampling_rate)
     x = as_ecg(table.to_numpy(float).T, sampling_rate, leads)
-    return x if time is None else x.assign_coords(time=x.time + time.iloc[0])
+    return x if time is None else x.assign_coords(time=x.time + float(time.iloc[0]))
 
-def _rate(path, time):
-    steps = np.diff(time)
-    if len(steps) == 0 or not np.allclose(steps, steps.mean(), rtol=1e-3, atol=1e-6) or steps.mean() <= 0:
-        raise ValueError(f"{path}: time_s does not rise in equal steps; resample it first")
-    return round(1/steps.mean(), 6)
+def _only_rate(path, found, asked):
+    "The file's rate; raises if another was asked for."
+    if asked is not None and abs(asked - found) > 1e-3*found: raise ValueError(f"{path}: says {found:g} Hz, and sampling_rate={asked:g} was passed; leave it out, or mend the file")
+    return found
 
-# %% ../../nbs/signals/01_files.ipynb #5d5baa2e
+# %% ../../nbs/signals/01_files.ipynb #aea0f7f6
 def _read_npy(path, sampling_rate):
-    with _naming(path): values = np.load(path, allow_pickle=False)
-    try: return as_ecg(values, sampling_rate)
-    except ValueError as e: raise ValueError(f"{path}: {e}") from e
+    return as_ecg(np.load(path, allow_pickle=False), sampling_rate)
 
 # %% ../../nbs/signals/01_files.ipynb #14a691f7
 _MILLIVOLT = {'mv': 1, 'uv': 1e-3, 'µv': 1e-3, 'μv': 1e-3, 'v': 1e3, 'nv': 1e-6}  # mV in one unit, lower case
@@ -66,19 +73,19 @@ def _read_wfdb(path, sampling_rate):
     import wfdb
     header = path.with_suffix('.hea') if path.suffix else path.with_name(path.name + '.hea')
     if not header.exists(): raise FileNotFoundError(f"{path}: its header {header.name} is not in {header.parent}")
-    with _mended(header) as stem:
-        with _naming(header): promised = wfdb.rdheader(stem)
-        _check_sizes(header, promised)
-        with _naming(header): record = wfdb.rdrecord(stem, physical=False); physical = record.dac()
+    with _naming(header), _mended(header) as stem:
+        promised = wfdb.rdheader(stem)
+        rate = _check_header(header, promised, path, sampling_rate)
+        record = wfdb.rdrecord(stem, physical=False); physical = record.dac()
     stored = record.d_signal
     if record.checksum and any(said is not None and (said - found) % 65536 for said, found in zip(record.checksum, record.calc_checksum())):
         raise ValueError(f"{header}: the signal does not have the checksum that its header promises; the file is damaged, copy or download it again")
     if unknown := {u for u in record.units if u.lower() not in _MILLIVOLT}: raise ValueError(f"{header}: unknown units {sorted(unknown)}; known are mV, uV, nV and V")
     leads, scale = [lead_name(n) for n in record.sig_name], np.array([_MILLIVOLT[u.lower()] for u in record.units])
-    x = as_ecg((physical*scale).T, record.fs, leads)
+    x = as_ecg((physical*scale).T, rate, leads)
     if _gains_lie(stored, record, leads):
         warnings.warn(f"{header}: in the header's units this record breaks Einthoven's law by {float(einthoven_error(x)):.2f} mV, its stored integers obey it; they are taken as µV")
-        x = as_ecg(np.where(np.isnan(physical), np.nan, stored/1000).T, record.fs, leads)
+        x = as_ecg(np.where(np.isnan(physical), np.nan, stored/1000).T, rate, leads)
     return x.assign_attrs(comments=list(record.comments)) if record.comments else x
 
 # %% ../../nbs/signals/01_files.ipynb #47ae5018
@@ -95,7 +102,7 @@ def _gains_lie(stored, record, leads):
 @contextlib.contextmanager
 def _mended(header):
     "The record's path without suffix; if the first line bears the suffix, that of a mended copy of the header."
-    with _naming(header): lines = header.read_text(errors='replace').splitlines()
+    lines = header.read_text(errors='replace').splitlines()
     first = next((k for k, line in enumerate(lines) if line.strip() and not line.startswith('#')), None)
     if first is None: raise ValueError(f"{header}: is empty; a WFDB header starts with the record's name, number of leads, rate and length")
     mended = re.sub(r'^(\S+)\.(mat|dat|hea)(?=\s|$)', r'\1', lines[first])
@@ -106,9 +113,23 @@ def _mended(header):
         (Path(folder)/header.name).write_text('\n'.join(lines[:first] + [mended] + lines[first + 1:]) + '\n')
         yield str((Path(folder)/header.name).with_suffix(''))
 
+def _check_header(header, promised, asked, sampling_rate):
+    "The sampling rate; raises if it or a gain is missing, or a signal file is missing, too short, or not the one asked for."
+    first = next(line for line in header.read_text(errors='replace').splitlines() if line.strip() and not line.startswith('#')).split()
+    if not hasattr(promised, 'file_name') or not promised.file_name: raise ValueError(f"{header}: describes no signal of its own (a record of several segments?); wfdb.rdrecord can join and rewrite it")
+    said = re.match(r'[\d.]+', first[2]) if len(first) > 2 else None
+    if (not said or float(said[0]) <= 0) and sampling_rate is None: raise ValueError(f"{header}: the header gives no sampling rate; pass sampling_rate= in Hz")
+    rate = _only_rate(header, promised.fs, sampling_rate) if said and float(said[0]) > 0 else sampling_rate
+    if len(promised.sig_name) != len(promised.file_name) or None in promised.sig_name: raise ValueError(f"{header}: a lead has no name")
+    fields = [line.split() for line in header.read_text(errors='replace').splitlines() if line.strip() and not line.startswith('#')][1:]
+    if ungained := [n for n, f in zip(promised.sig_name, fields) if len(f) < 3 or not re.match(r'[\d.]*[1-9]', f[2])]: raise ValueError(f"{header}: gives no gain for {ungained}; without it the signal has no unit")
+    if asked.suffix in ('.dat', '.mat') and asked.name not in promised.file_name: raise ValueError(f"{asked}: is not the signal of {header.name}, which names {promised.file_name[0]}")
+    _check_sizes(header, promised)
+    return rate
+
 def _check_sizes(header, promised):
     "Raise if a signal file is missing or shorter than its header promises."
-    for name in dict.fromkeys(promised.file_name or []):
+    for name in dict.fromkeys(promised.file_name):
         signal = header.parent/name
         if not signal.exists(): raise FileNotFoundError(f"{header}: names the signal file {name}, which is not in {header.parent}")
         rows = [k for k, n in enumerate(promised.file_name) if n == name]
@@ -122,7 +143,7 @@ _NO_RATE = ('.asc', '.npy')  # formats that carry no sampling rate: 500 Hz, the 
 
 def read(
     path, # A file, or a sequence of files of equal length, rate and leads
-    sampling_rate:float=None, # Hz, only for formats that do not carry it (`.asc`, `.npy`: 500 if not given; `.csv` without time_s)
+    sampling_rate:float=None, # Hz, for files that do not carry it (`.asc`, `.npy`: 500 if not given; `.csv` without time_s; a bare header)
     allow_nan:bool=False, # Keep missing samples as NaN instead of raising?
 )->xr.DataArray: # ECG in mV, dims (lead, time), from several files (record, lead, time)
     """Read ECGs; the format follows from the suffix.
@@ -134,25 +155,27 @@ def read(
     if suffix not in _READERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .asc, .hea/.dat, .hea/.mat, .csv, .npy")
     if suffix and not path.exists(): raise FileNotFoundError(f"{path}: there is no such file")
     if path.is_dir(): raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
-    x = _READERS[suffix](path, 500 if sampling_rate is None and suffix in _NO_RATE else sampling_rate)
+    with _naming(path): x = _READERS[suffix](path, 500 if sampling_rate is None and suffix in _NO_RATE else sampling_rate)
     if not allow_nan: _refuse_nan(x, path)
+    if float(abs(x).max()) > 100: raise ValueError(f"{path}: reaches {float(abs(x).max()):.0f} mV, which no electrode on the skin does; are these µV?")
     return x.assign_attrs(source=path.name)
 
 def _refuse_nan(x, where):
-    missing = np.isnan(x)
+    missing = ~np.isfinite(x)
     if not missing.any(): return
     *_, lead, sample = np.argwhere(missing.values)[0]
-    raise ValueError(f"{where}: {int(missing.sum())} samples are missing (NaN), the first in lead {x.lead.values[lead]} at {x.time.values[sample]:.3f} s; fill them, or read with allow_nan=True")
+    raise ValueError(f"{where}: {int(missing.sum())} samples are missing (NaN or infinite), the first in lead {x.lead.values[lead]} at {x.time.values[sample]:.3f} s; fill them, or read with allow_nan=True")
 
 def _read_several(paths, sampling_rate, allow_nan):
     if not paths: raise ValueError("read got an empty list of files")
     records = [read(p, sampling_rate, allow_nan) for p in paths]
     first = records[0]
     for p, x in zip(paths, records):
-        if x.dims != ('lead', 'time') or x.shape != first.shape or list(x.lead.values) != list(first.lead.values) or x.attrs['sampling_rate'] != first.attrs['sampling_rate']:
-            raise ValueError(f"{p}: {dict(x.sizes)} at {x.attrs['sampling_rate']} Hz does not stack with {paths[0]}: {dict(first.sizes)} at {first.attrs['sampling_rate']} Hz, leads in the same order; read such files one by one")
+        if x.dims != ('lead', 'time') or x.shape != first.shape or list(x.lead.values) != list(first.lead.values) or not np.array_equal(x.time, first.time):
+            raise ValueError(f"{p}: {dict(x.sizes)} at {x.attrs['sampling_rate']} Hz does not stack with {paths[0]}: {dict(first.sizes)} at {first.attrs['sampling_rate']} Hz, leads and times alike; read such files one by one")
     common = {k: v for k, v in first.attrs.items() if all(x.attrs.get(k) == v for x in records)}
-    return xr.concat([x.drop_attrs() for x in records], 'record').assign_coords(record=[Path(p).stem for p in paths]).assign_attrs(common)
+    notes = {key: ('record', ['; '.join(np.atleast_1d(x.attrs.get(key, ''))) for x in records]) for key in ('source', 'comments') if key not in common and any(key in x.attrs for x in records)}
+    return xr.concat([x.drop_attrs() for x in records], 'record', join='exact').assign_coords(record=[Path(p).stem for p in paths], **notes).assign_attrs(common)
 
 # %% ../../nbs/signals/01_files.ipynb #c2e616ee
 @contextlib.contextmanager
@@ -173,7 +196,7 @@ def _microvolt(x, path, limit):
     return values.astype(np.int32)
 
 def _write_asc(x, path):
-    rows = _microvolt(x, path, 2**31 - 1).T.tolist()
+    rows = _microvolt(x, path, _LIMIT['.asc']).T.tolist()
     path.write_text('\n'.join(' '.join(map(str, row)) for row in rows) + '\n')
 
 def _write_csv(x, path):
@@ -187,8 +210,7 @@ def _write_npy(x, path): np.save(path, x.values)
 def _write_wfdb(x, path, signal='.dat'):
     import wfdb
     from scipy.io import savemat
-    if not re.fullmatch(r'[-\w]+', path.stem): raise ValueError(f"{path.name}: a WFDB record's name has letters, digits, - and _ only")
-    stored, n = _microvolt(x, path, 32767).astype(np.int16), x.sizes['lead']
+    stored, n = _microvolt(x, path, _LIMIT['.dat']).astype(np.int16), x.sizes['lead']
     if signal == '.dat': stored.T.astype('<i2').tofile(path.with_suffix(signal))
     else: savemat(path.with_suffix(signal), {'val': stored}, format='4')  # 24 bytes of header, then the samples
     sums = [int(s) for s in stored.astype(np.int64).sum(1).astype(np.int16)]
@@ -199,10 +221,12 @@ def _write_wfdb(x, path, signal='.dat'):
 
 def _comments(x):
     "What the header says of the record: its own comments, or where a synthetic record comes from."
-    if 'comments' in x.attrs: return list(x.attrs['comments'])
-    return [f"synthetic: generator {x.attrs['model']}, seed {x.attrs['seed']}, record {x.record.item()}"] if 'model' in x.attrs else []
+    said = x.attrs.get('comments', x.coords['comments'].item().split('; ') if 'comments' in x.coords else [])
+    if len(said): return [' '.join(line.split()) for line in np.atleast_1d(said)]
+    return [f"synthetic: generator {x.attrs['model']}, seed {x.attrs.get('seed')}, record {x.record.item() if 'record' in x.coords else 'unknown'}"] if 'model' in x.attrs else []
 
-# %% ../../nbs/signals/01_files.ipynb #dcaba148
+# %% ../../nbs/signals/01_files.ipynb #6614c51a
+_LIMIT = {'.asc': 2**31 - 1, '.hea': 32767, '.dat': 32767, '.mat': 32767}   # µV
 _WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': lambda x, path: _write_wfdb(x, path, '.mat'), '.csv': _write_csv, '.npy': _write_npy}
 
 def write(
@@ -223,6 +247,9 @@ def write(
     if suffix in _NO_RATE:
         if x.attrs['sampling_rate'] != 500: raise ValueError(f"{path}: {suffix} carries no sampling rate and is read as 500 Hz, this ECG has {x.attrs['sampling_rate']:g}; resample it, or write .csv or .hea")
         if tuple(map(str, x.lead.values)) not in (LEADS_8, LEADS_12): raise ValueError(f"{path}: {suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; this ECG has {list(map(str, x.lead.values))}. Convert it, or write .csv or .hea")
+    if suffix in _LIMIT: _microvolt(x, path, _LIMIT[suffix])
+    if suffix in ('.hea', '.dat', '.mat') and not re.fullmatch(r'[-\w]+', path.stem, flags=re.ASCII): raise ValueError(f"{path}: a WFDB record's name has letters, digits, - and _ only")
+    if path.is_dir(): raise IsADirectoryError(f"{path}: is a folder; name a file")
     names = {'.hea': ('.dat', '.hea'), '.dat': ('.dat', '.hea'), '.mat': ('.mat', '.hea')}.get(suffix, (path.suffix,))
     with _then_moved(path.parent, [path.with_suffix(s).name for s in names]) as folder: _WRITERS[suffix](x, folder/path.name)
     return path.with_suffix('.hea') if suffix in ('.dat', '.mat') else path
@@ -238,14 +265,17 @@ def download(
     folder, # Where to keep it; made if need be
     records:int=None, # Only the first so many records; all if not given
     progress:bool=True, # Show a progress bar?
-)->list: # Paths of the records' headers, ready for `read`
+)->list[Path]: # Paths of the records' headers, ready for `read`
     """Download a public ECG collection from PhysioNet, going on where an earlier call stopped.
 
     Raises `ValueError` for an unknown name or a file that fails its checksum, `ConnectionError` where the publisher does not answer."""
     from tqdm.auto import tqdm
     if name not in _PUBLISHED: raise ValueError(f"unknown collection {name!r}; known are {', '.join(_PUBLISHED)}")
     place, wanted = _PUBLISHED[name]
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
+    if records is not None and records < 1: raise ValueError(f"records must be at least 1; got {records}")
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir(): raise NotADirectoryError(f"{folder}: is a file, not a folder to download to")
+    folder.mkdir(parents=True, exist_ok=True)
     sums = {file: said for said, file in (line.split(maxsplit=1) for line in _fetch(f'{place}/SHA256SUMS.txt', folder).decode().splitlines() if line.strip())}
     sums = {file: said for file, said in sums.items() if re.match(wanted, file) and '..' not in Path(file).parts}
     headers = [f for f in sums if f.endswith('.hea')][:records]

@@ -17,7 +17,7 @@ from .leads import LEADS_12, LIMB, dead_leads, time_axis, to_leads
 _BEFORE, _AFTER, _SHIFT = .4, .8, .04   # s around the middle of QRS; the largest shift
 
 def median_beats(
-    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV
+    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     marks:pd.DataFrame=None, # Its table from `delineate`, made if not given
 )->xr.DataArray: # Dims (record, lead, time), time from -0.4 to 0.8 s around the middle of QRS, mV; NaN for a record without beats
     "The median beat of every record, beats aligned and odd ones left out."
@@ -157,7 +157,7 @@ _FEW = ['heart_rate_bpm', 'rr_ms', 'rr_sd_ms', 'rr_rmssd_ms', 'rhythm', 'beats',
         'qtc_framingham_ms', 'qtc_hodges_ms', 'p_duration_global_ms', 'pr_global_ms', 'qrs_global_ms', 'qt_global_ms', 'p_axis_deg', 'qrs_axis_deg', 't_axis_deg', 'quality']
 
 def measure(
-    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV; 100 to 1,000 Hz, 2 s or longer
+    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV; 100 to 1,000 Hz, 2 s or longer
     marks:pd.DataFrame=None, # Its table from `delineate`, made if not given
 )->pd.DataFrame: # One row a record, indexed by record: rates, intervals, axes, quality, then amplitudes, J and ST levels by lead (`r_amplitude_V5_mv`)
     """Measure every record of an ECG; the unit is in a column's name.
