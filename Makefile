@@ -1,7 +1,7 @@
 # Two commands: `make demo` and `make test`. Each sets up what it needs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: help demo test lab docs export clean
+.PHONY: help demo test lab docs bench export clean
 .DEFAULT_GOAL := help
 
 help:
@@ -9,6 +9,7 @@ help:
 	@echo "make test    everything: exports, notebooks, site, tests, browser"
 	@echo "make lab     JupyterLab on the first tutorial"
 	@echo "make docs    the documentation site, in _docs/"
+	@echo "make bench   speed beside a peer"
 	@echo "make export  notebooks to package, and README.md from the index notebook"
 
 .venv/base: pyproject.toml constraints.txt
@@ -39,6 +40,9 @@ docs: .venv/dev
 
 lab: .venv/lab
 	$(BIN)/jupyter-lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/nbs/tutorials/00_first_ecg.ipynb
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/delineation.py
 
 export: .venv/dev
 	$(BIN)/nbdev-export

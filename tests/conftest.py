@@ -19,3 +19,17 @@ def real_ecg():
     "The folder of real records: LUDB, PTB-XL and CinC 2021."
     if not (REAL/'ludb').is_dir(): skip_or_fail(f"no real ECGs at {REAL}; set DEEPSYNTHBODY_ECG to a folder with ludb, ptbxl500 and cinc2021")
     return REAL
+
+
+_said = []
+
+
+@pytest.fixture
+def tell():
+    "Say something at the end of the test run: figures measured, records found wanting."
+    return _said.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _said: terminalreporter.section('measured in this run')
+    for text in _said: terminalreporter.line(text)

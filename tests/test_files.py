@@ -46,7 +46,7 @@ def break_(path, old, new):
     ('a.csv', lambda f: break_(f/'a.csv', '\n0.002,', '\n0.9,'), ValueError, 'a.csv: .*do not rise in equal steps'),
     ('t.csv', lambda f: (f/'t.csv').write_text('I,II\n1,2\n'), ValueError, 't.csv: has no column time_s; pass sampling_rate='),
     ('t.csv', lambda f: (f/'t.csv').write_text('time_s,I\n0,x\n1,y\n'), ValueError, r"t.csv: the columns \['I'\] are not all numbers"),
-    ('t.csv', lambda f: (f/'t.csv').write_text(''), ValueError, 't.csv: cannot be read as .csv'),
+    ('t.csv', lambda f: (f/'t.csv').write_text(''), ValueError, 't.csv: the first line is no header'),
     ('s.asc', lambda f: (f/'s.asc').write_text('1 2 3 4 5 6 7 8\n1 2 3 4 5 6 7 8'), ValueError, 's.asc: is cut short; its last line has no end'),
     ('s.asc', lambda f: (f/'s.asc').write_text('.1 .2 .3 .4 .5 .6 .7 .8\n'), ValueError, 's.asc: holds numbers that are not whole'),
     ('s.asc', lambda f: (f/'s.asc').write_bytes(bytes([255, 254, 200])), ValueError, 's.asc: cannot be read as .asc'),

@@ -3,7 +3,7 @@ import os, statistics, time
 import nbformat
 
 
-def test_the_tutorial_runs_and_its_slider_moves(lab):
+def test_the_tutorial_runs_and_its_slider_moves(lab, tell):
     notebook = lab.open('tutorials/00_first_ecg.ipynb').run_all(); page = notebook.page
     widget = page.locator('.jp-OutputArea-output:has(.widget-slider)').first
     widget.scroll_into_view_if_needed()
@@ -18,7 +18,7 @@ def test_the_tutorial_runs_and_its_slider_moves(lab):
     assert len(set(seen)) == 8                                              # eight records, eight pictures
     widget.locator('select').select_option('V2')                            # the other control: the lead
     page.wait_for_function("([old]) => { const i = document.querySelector('.jp-OutputArea-output:has(.widget-slider) img'); return i && i.src !== old }", arg=[seen[-1]], timeout=20_000)
-    print(f'\nslider to picture: median {statistics.median(waited):.0f} ms of {len(waited)} moves, one lead on ECG paper by matplotlib')
+    tell(f'slider to picture: median {statistics.median(waited):.0f} ms of {len(waited)} moves, one lead on ECG paper by matplotlib')
     assert notebook.errors() == []
     if shot := os.environ.get('SCREENSHOTS'): page.screenshot(path=f'{shot}/tutorial.png')
 

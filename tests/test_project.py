@@ -64,7 +64,7 @@ def test_wheel_works_far_from_the_repository(tmp_path):
     wheel, = tmp_path.glob('*.whl')
     subprocess.run([BIN/'pip', 'install', '--quiet', '--no-deps', '--target', tmp_path/'installed', wheel], check=True)
     code = ("import deepsynthbody_nb, deepsynthbody_nb.cardiovascular.ecg as ecg; from deepsynthbody_nb.signals.draw import draw_ecg; "
-            "print(deepsynthbody_nb.__file__); draw_ecg(ecg.sample(1, seed=0)).savefig('ecg.png'); print(*ecg.generate(2, '.', seed=0))")
+            "print(deepsynthbody_nb.__file__); draw_ecg(ecg.sample(1, seed=0)).savefig('ecg.png'); print(*ecg.generate(2, '.', seed=0)); from deepsynthbody_nb.signals.measure import measure; print(measure(ecg.sample(1, seed=0)).beats.item() > 5)")
     ran = subprocess.run([sys.executable, '-c', code], cwd=empty, check=True, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(tmp_path/'installed')})
-    assert ran.stdout.splitlines() == [str(tmp_path/'installed'/'deepsynthbody_nb'/'__init__.py'), '0.asc 1.asc']
+    assert ran.stdout.splitlines() == [str(tmp_path/'installed'/'deepsynthbody_nb'/'__init__.py'), '0.asc 1.asc', 'True']
     assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '1.asc', 'ecg.png']

@@ -189,8 +189,9 @@ def _lead_waves(alone, together, clean):
     mass = total[row, kind, stop] - total[row, kind, start]
     keep = _plausible(row, kind, start, mass, n_leads)
     row, kind, start, stop, mass = (v[keep] for v in (row, kind, start, stop, mass))
-    return dict(record=row//n_leads, lead=row % n_leads, kind=kind, onset_s=_boundary(alone, row, kind, start, 1)/RATE + _INSIDE, peak_s=_peak(clean, row, start, stop)/RATE,
-                offset_s=_boundary(alone, row, kind, stop, -1)/RATE - _INSIDE, confidence=mass/np.maximum(stop - start, 1))
+    onset, offset = _boundary(alone, row, kind, start, 1)/RATE + _INSIDE, _boundary(alone, row, kind, stop, -1)/RATE - _INSIDE
+    return dict(record=row//n_leads, lead=row % n_leads, kind=kind, onset_s=onset, peak_s=(_peak(clean, row, start, stop)/RATE).clip(onset, offset), offset_s=offset,
+                confidence=mass/np.maximum(stop - start, 1))
 
 # %% ../../nbs/signals/03_delineate.ipynb #771a9ec1
 _AGREE  = {1: .060, 2: .050, 3: .080}    # s, of P, QRS, T: a lead farther from the median of the leads has no vote

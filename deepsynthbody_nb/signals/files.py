@@ -49,10 +49,10 @@ def _read_csv(path, sampling_rate):
     leads = [lead_name(n) for k, n in enumerate(names) if k != clock]
     if unknown := [n for n in leads if re.fullmatch(r'[-+.\deE]*', n)]:
         raise ValueError(f"{path}: the first line is no header of lead names (it has {unknown[:3]}); it should read time_s,I,II,...")
+    if len(table) == 0: raise ValueError(f"{path}: has a header and no samples")
     if text := [n for n, column in zip(leads, table) if not np.issubdtype(table[column].dtype, np.number)]: raise ValueError(f"{path}: the columns {text} are not all numbers")
     if time is None and sampling_rate is None: raise ValueError(f"{path}: has no column time_s; pass sampling_rate= in Hz")
     if time is not None and not np.issubdtype(time.dtype, np.number): raise ValueError(f"{path}: the column {names[clock]} does not hold seconds")
-    if len(table) == 0: raise ValueError(f"{path}: has a header and no samples")
     if time is not None and len(time) > 1: sampling_rate = _only_rate(path, rate_of(time.to_numpy()), sampling_rate)
     x = as_ecg(table.to_numpy(float).T, sampling_rate, leads)
     return x if time is None else x.assign_coords(time=x.time + float(time.iloc[0]))
@@ -249,7 +249,7 @@ def write(
         if tuple(map(str, x.lead.values)) not in (LEADS_8, LEADS_12): raise ValueError(f"{path}: {suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; this ECG has {list(map(str, x.lead.values))}. Convert it, or write .csv or .hea")
     if suffix in _LIMIT: _microvolt(x, path, _LIMIT[suffix])
     if suffix in ('.hea', '.dat', '.mat') and not re.fullmatch(r'[-\w]+', path.stem, flags=re.ASCII): raise ValueError(f"{path}: a WFDB record's name has letters, digits, - and _ only")
-    if path.is_dir(): raise IsADirectoryError(f"{path}: is a folder; name a file")
+    if os.path.isdir(path): raise IsADirectoryError(f"{path}: is a folder; name a file")
     names = {'.hea': ('.dat', '.hea'), '.dat': ('.dat', '.hea'), '.mat': ('.mat', '.hea')}.get(suffix, (path.suffix,))
     with _then_moved(path.parent, [path.with_suffix(s).name for s in names]) as folder: _WRITERS[suffix](x, folder/path.name)
     return path.with_suffix('.hea') if suffix in ('.dat', '.mat') else path

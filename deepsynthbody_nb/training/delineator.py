@@ -231,6 +231,7 @@ def train_delineator(
     steps:int=2500, # Optimiser steps
     batch:int=32, # Crops a step
     seed:int=0,
+    checkpoint_every:int=250, # Steps
     progress:bool=True, # Show a progress bar?
 )->Path: # The weights' path
     """Train a delineator; killed at any moment, the same call goes on where the last checkpoint is, to the same weights."""
@@ -258,7 +259,7 @@ def train_delineator(
             optimiser.step(); step += 1; bar.update(); bar.set_postfix(loss=f'{loss.item():.3f}')
             with torch.no_grad():
                 for m, w in zip(mean.state_dict().values(), net.state_dict().values()): m.lerp_(w, 1 - min(.995, step/(step + 10))) if m.is_floating_point() else m.copy_(w)
-            if step % 250 == 0 or step == steps:
+            if step % checkpoint_every == 0 or step == steps:
                 state = dict(net=net.state_dict(), mean=mean.state_dict(), optimiser=optimiser.state_dict(), crops=crops.generator.get_state(), step=step)
                 _save_whole(lambda path: torch.save(state, path), checkpoint)
     _save_whole(lambda path: save_file(mean.state_dict(), path), out)
