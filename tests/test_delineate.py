@@ -1,8 +1,8 @@
 "The delineator: what must hold for every ECG, its shipped figures, and the experts' marks of LUDB."
-import numpy as np, pandas as pd, pytest, torch
+import numpy as np, pandas as pd, pytest
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.evaluation.delineation import cross_validation, expert_marks, score_delineation
-from deepsynthbody_nb.signals.delineate import METHODS, WAVES, delineate, load_delineator
+from deepsynthbody_nb.signals.delineate import METHODS, WAVES, delineate, draw_waves
 from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.signals.leads import as_ecg, to_8_lead
 from deepsynthbody_nb.signals.measure import measure, median_beats
@@ -59,6 +59,16 @@ def test_nothing_is_found_where_nothing_is(signal):
     assert len(over_leads(delineate(signal))) == 0
     row = measure(signal).iloc[0]
     assert np.isnan(row.heart_rate_bpm) and row.beats == 0 and row.quality.startswith('no rhythm found')
+
+
+def test_marks_are_drawn_in_their_places(x):
+    import matplotlib; matplotlib.use('Agg')
+    marks = delineate(x[:1])
+    figure = draw_waves(x[0].sel(lead=['II', 'V2']), marks, marks)
+    coloured = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2][1:]              # the first is the whole trace
+    own = marks[marks.lead.eq('II')]
+    assert len(coloured) == len(own)
+    np.testing.assert_allclose(sorted(line.get_xdata()[0] for line in coloured), sorted(own.onset_s), atol=.0021)     # s, a sample
 
 
 @pytest.mark.parametrize('method', [m for m in METHODS if m != 'network'])

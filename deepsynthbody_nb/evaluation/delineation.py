@@ -39,9 +39,10 @@ def expert_marks(
                 rows.append((name, lead_name(path.suffix[1:]), _KINDS[s], onset, at[i], offset, at[0], at[-1]))
     return pd.DataFrame(rows, columns=['record', 'lead', 'wave', 'onset_s', 'peak_s', 'offset_s', 'first_s', 'last_s'])
 
-# %% ../../nbs/evaluation/00_delineation.ipynb #25d1d9bd
+# %% ../../nbs/evaluation/00_delineation.ipynb #e5a010be
 WINDOW = .150   # s, the usual window (ANSI/AAMI EC57)
 
+# %% ../../nbs/evaluation/00_delineation.ipynb #3fede1dd
 def match_waves(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`
@@ -80,7 +81,7 @@ def score_delineation(
             points[f'{wave} {side}'] = dict(n=len(e), mean_ms=e.mean(), sd_ms=e.std(), median_abs_ms=np.median(np.abs(e))) if len(e) else dict(n=0)
     return pd.DataFrame(detection).T, pd.DataFrame(points).T
 
-# %% ../../nbs/evaluation/00_delineation.ipynb #6ddbc85b
+# %% ../../nbs/evaluation/00_delineation.ipynb #fa374f0f
 def cross_validation()->tuple: # one row a record of LUDB; and histogram of boundary errors (point, error_ms, waves)
     "The cross-validated figures that ship with the delineator's weights: 150 records of LUDB, each judged by a network that had not seen it."
     folder = files('deepsynthbody_nb')/'weights'/'delineator'

@@ -260,9 +260,11 @@ def _over_leads(waves, of_record, beat_of):
                                       offset_s=consensus('offset_s', 1 - _EDGE), confidence=_grouped_quantile(b, waves['confidence'][w], .5, n)))[found])
     return pd.concat(rows)
 
-# %% ../../nbs/signals/03_delineate.ipynb #7df201a0
-_COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', 'confidence']
+# %% ../../nbs/signals/03_delineate.ipynb #dd5fbd94
 METHODS = ('network', 'dwt', 'cwt', 'peak', 'prominence')
+
+# %% ../../nbs/signals/03_delineate.ipynb #d645c9c6
+_COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', 'confidence']
 
 def delineate(
     x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV; 100 to 1,000 Hz, 2 s or longer
@@ -296,7 +298,7 @@ def measurable(
         raise ValueError(f"this ECG has missing samples (NaN) in lead {lead}; fill them or cut them out first")
     return x
 
-# %% ../../nbs/signals/03_delineate.ipynb #281534cf
+# %% ../../nbs/signals/03_delineate.ipynb #e5e63511
 def _by_network(x, first):
     "Waves of a few records, numbered from `first`."
     waves = _lead_waves(*_probabilities(load_delineator(), x))
@@ -327,10 +329,10 @@ def _by_neurokit(x, first, method):
     table[['onset_s', 'peak_s', 'offset_s']] = table[['onset_s', 'peak_s', 'offset_s']].astype(float)/rate
     return table
 
-# %% ../../nbs/signals/03_delineate.ipynb #4177279c
+# %% ../../nbs/signals/03_delineate.ipynb #85ff55eb
 COLOURS = {'P': '#0072b2', 'QRS': '#d55e00', 'T': '#009e73'}   # Okabe & Ito's palette
 
-# %% ../../nbs/signals/03_delineate.ipynb #0650e22b
+# %% ../../nbs/signals/03_delineate.ipynb #e0547c82
 def draw_waves(
     x:xr.DataArray, # One ECG, dims (lead, time), mV
     *marks:pd.DataFrame, # Tables from `delineate`; a second one is drawn as brackets below the trace
@@ -349,7 +351,7 @@ def draw_waves(
                 wave = trace.sel(time=slice(row.onset_s, row.offset_s))
                 if wave.sizes['time'] == 0: continue
                 if number == 0: ax.plot(wave.time, wave, color=COLOURS[row.wave], lw=1.8)
-                else: ax.plot([row.onset_s, row.offset_s], [float(trace.min()) - .12*float(np.ptp(trace))]*2, color=COLOURS[row.wave], lw=3, marker='|', ms=7)
+                else: ax.plot([row.onset_s, row.offset_s], [float(trace.min()) - .12*float(np.ptp(trace.values))]*2, color=COLOURS[row.wave], lw=3, marker='|', ms=7)
         ax.spines[['top', 'right']].set_visible(False)
     axes[-1, 0].set_xlabel('s')
     handles = [plt.Line2D([], [], color=c, lw=3, label=w) for w, c in COLOURS.items()]

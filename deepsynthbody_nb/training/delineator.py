@@ -18,9 +18,10 @@ from ..signals.delineate import RATE, Delineator
 from ..signals.files import read
 from ..signals.leads import LEADS_12
 
-# %% ../../nbs/training/00_delineator.ipynb #80ebd3d5
+# %% ../../nbs/training/00_delineator.ipynb #40cb72e1
 UNMARKED = 255
 
+# %% ../../nbs/training/00_delineator.ipynb #61d3378e
 def read_ludb(
     folder, # LUDB's folder, as `signals.files.download('ludb', folder)` makes it
 )->tuple: # table (one row a record: name, group), signals (records, 12, 5000) mV, classes of the same shape
@@ -66,7 +67,7 @@ def deal_folds(
         dealt += len(index)
     return fold
 
-# %% ../../nbs/training/00_delineator.ipynb #d148b3f8
+# %% ../../nbs/training/00_delineator.ipynb #98a5a3fa
 def _chance(p, n, g): return (torch.rand(n, 1, generator=g) < p).float()
 def _between(low, high, n, g): return low + (high - low)*torch.rand(n, 1, generator=g)
 def _log_between(low, high, n, g): return torch.exp(_between(math.log(low), math.log(high), n, g))
@@ -137,10 +138,12 @@ def fibrillate(
     wave = torch.sin(phase) + _between(0, .6, n, g)*torch.sin(2*phase + _between(0, 6.28, n, g)) + _between(0, .3, n, g)*torch.sin(3*phase + _between(0, 6.28, n, g))
     return x + _log_between(.005, .2, n, g)*(1 + .4*(1 - flutter)*_slow(n, 13, size, g))*wave
 
-# %% ../../nbs/training/00_delineator.ipynb #4aac0543
+# %% ../../nbs/training/00_delineator.ipynb #519fe13e
 CROP = 6*RATE   # samples: LUDB marks about 7 s of each 10 s
-OVERSAMPLE = {'fibrillation': 3., 'flutter': 3., 'paced': 3., 'pvc': 3., 'ectopic': 1.5}   # how much likelier than other records
+OVERSAMPLE = {  # how much likelier than other records
+    'fibrillation': 3., 'flutter': 3., 'paced': 3., 'pvc': 3., 'ectopic': 1.5}
 
+# %% ../../nbs/training/00_delineator.ipynb #082cc646
 def _without_p(signals, classes):
     "The records with each marked P replaced by the line through its ends."
     signals, classes = signals.copy(), classes.copy()
@@ -205,7 +208,7 @@ class Crops:
         part = ((at - when.gather(1, i))/(when.gather(1, i + 1) - when.gather(1, i))).clamp(0, 1)
         return torch.lerp(x.gather(1, i), x.gather(1, i + 1), part), torch.where(inside, y.gather(1, i + (part > .5)).long(), UNMARKED)
 
-# %% ../../nbs/training/00_delineator.ipynb #a9ffeb6e
+# %% ../../nbs/training/00_delineator.ipynb #6ceb355a
 def delineation_loss(
     logits:torch.Tensor, # Shape (rows, 4, time)
     y:torch.Tensor, # Classes, shape (rows, time)
@@ -217,7 +220,7 @@ def delineation_loss(
     dice = (2*(p*q).sum((0, 2)) + 1)/(p.sum((0, 2)) + q.sum((0, 2)) + 1)
     return F.cross_entropy(logits, y, ignore_index=UNMARKED) + .5*(1 - dice).mean()
 
-# %% ../../nbs/training/00_delineator.ipynb #4a33abc3
+# %% ../../nbs/training/00_delineator.ipynb #6b71d2fb
 def _save_whole(save, path):
     "Write beside, then rename: never half there."
     save(f'{path}.part'); os.replace(f'{path}.part', path)
