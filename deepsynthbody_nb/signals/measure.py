@@ -106,7 +106,7 @@ def _axis(area, names):
     I, II = area[names.index('I')], area[names.index('II')]
     return float(np.degrees(np.arctan2((II - I/2)*2/math.sqrt(3), I)))      # aVF = II - I/2, recorded sqrt(3)/2 as large as I
 
-# %% ../../nbs/signals/04_measure.ipynb #1ccb5dc9
+# %% ../../nbs/signals/04_measure.ipynb #1752730c
 LIMITS = dict(    # beyond these a lead is named in the column `quality`
     clipping_s=.02,     # the extreme held for so long, 3 mV or more away from the lead's median
     over_mv=6,          # no ECG is so large

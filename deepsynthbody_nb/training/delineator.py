@@ -50,7 +50,7 @@ def _classes(marks):
 
 def _group(text):
     "One word for a record, the rarest finding first."
-    for word, group in (('pacemaker presence', 'paced'), ('flutter', 'flutter'), ('atrial fibrillation', 'fibrillation'), ('ii degree av', 'block'),
+    for word, group in ((' pacing', 'paced'), ('flutter', 'flutter'), ('atrial fibrillation', 'fibrillation'), ('ii degree av', 'block'),
                         ('ventricular extrasystole', 'pvc'), ('atrial extrasystole', 'ectopic'), ('wandering', 'ectopic')):
         if word in text: return group
     return 'other'
