@@ -9,7 +9,7 @@
 import os, re, shutil, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 import pytest
-from conftest import ROOT, skip_or_fail
+from conftest import REAL, ROOT, skip_or_fail
 
 CHROMIUM = os.environ.get('CHROMIUM') or next((found for name in ('chromium', 'chromium-browser', 'google-chrome') if (found := shutil.which(name))), None)
 FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -48,7 +48,7 @@ def lab_server(tmp_path_factory):
     news.parent.mkdir(parents=True); news.write_text('{"fetchNews": "false", "checkForUpdates": false}')   # no pop-up over the page
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     env = {**os.environ, 'JUPYTER_CONFIG_DIR': str(home/'config'), 'JUPYTER_DATA_DIR': str(home/'data'), 'JUPYTERLAB_SETTINGS_DIR': str(home/'settings'),
-           'JUPYTERLAB_WORKSPACES_DIR': str(home/'workspaces'), 'PATH': f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+           'JUPYTERLAB_WORKSPACES_DIR': str(home/'workspaces'), 'DEEPSYNTHBODY_ECG': str(REAL), 'PATH': f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with open(home/'log', 'w') as log:
         server = subprocess.Popen([sys.executable, '-m', 'jupyterlab', f'--ServerApp.root_dir={home/"tree"}', '--no-browser', '--ServerApp.ip=127.0.0.1', f'--ServerApp.port={port}',
             '--IdentityProvider.token=', '--ServerApp.password=', '--ServerApp.disable_check_xsrf=True', '--ServerApp.allow_root=True'], env=env, stdout=log, stderr=subprocess.STDOUT)

@@ -23,6 +23,19 @@ def test_the_tutorial_runs_and_its_slider_moves(lab, tell):
     if shot := os.environ.get('SCREENSHOTS'): page.screenshot(path=f'{shot}/tutorial.png')
 
 
+def test_paging_through_the_experts_marks(lab, real_ecg):
+    notebook = lab.open('evaluation/00_delineation.ipynb').run_all(); page = notebook.page
+    widget = page.locator('.jp-OutputArea-output:has(.widget-dropdown)').first
+    widget.scroll_into_view_if_needed()
+    picture = widget.locator('img').first
+    picture.wait_for(timeout=60_000)
+    first = picture.get_attribute('src')
+    widget.locator('select').first.select_option('105')                     # a record with extrasystoles
+    page.wait_for_function("([old]) => { const i = document.querySelector('.jp-OutputArea-output:has(.widget-dropdown) img'); return i && i.src !== old }", arg=[first], timeout=30_000)
+    assert notebook.errors() == []
+    if shot := os.environ.get('SCREENSHOTS'): page.screenshot(path=f'{shot}/marks.png')
+
+
 def test_the_bench_finds_an_error(lab):
     cells = [nbformat.v4.new_code_cell('1 + 1'), nbformat.v4.new_code_cell('1/0'), nbformat.v4.new_code_cell('3')]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=dict(kernelspec=dict(name='python3', display_name='Python 3'))), lab.folder/'broken.ipynb')
