@@ -1,5 +1,5 @@
 "Broken files are named, good ones survive, and a killed run leaves nothing half-written."
-import os, signal, subprocess, sys, time, warnings
+import os, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np, pytest, xarray as xr
 import deepsynthbody_nb.cardiovascular.ecg as ecg

@@ -1,7 +1,7 @@
 "What holds for every ECG, whatever its leads."
 import itertools
 import numpy as np, pytest, xarray as xr
-from deepsynthbody_nb.signals.leads import FRANK, LEADS_8, LEADS_12, LIMB, as_ecg, einthoven_error, to_8_lead, to_12_lead, to_frank, to_leads
+from deepsynthbody_nb.signals.leads import FRANK, LEADS_12, LIMB, as_ecg, einthoven_error, to_8_lead, to_12_lead, to_frank, to_leads
 
 
 @pytest.fixture(scope='module')

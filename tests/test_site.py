@@ -1,6 +1,5 @@
 "The built documentation as a reader without a kernel meets it: served from this machine, asking nothing of any other."
 import functools, http.server, importlib, inspect, pkgutil, re, threading
-from pathlib import Path
 import pytest, yaml
 import deepsynthbody_nb
 from conftest import ROOT, skip_or_fail

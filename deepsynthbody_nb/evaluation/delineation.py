@@ -7,12 +7,10 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/delineation.ht
 # %% auto #0
 __all__ = ['WINDOW', 'expert_marks', 'match_waves', 'score_delineation', 'cross_validation']
 
-# %% ../../nbs/evaluation/00_delineation.ipynb #d3e4ebfa
-import re, warnings
+# %% ../../nbs/evaluation/00_delineation.ipynb #99d98a81
 from importlib.resources import files
 from pathlib import Path
 import numpy as np, pandas as pd
-from ..signals.files import read
 from ..signals.leads import lead_name
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #4d2f17fd

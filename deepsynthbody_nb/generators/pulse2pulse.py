@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np, torch, xarray as xr
 from torch import nn
 import torch.nn.functional as F
-from ..signals.leads import LEADS_8, as_ecg
+from ..signals.leads import as_ecg
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #3d4424e6
 KERNEL  = 25

@@ -177,7 +177,7 @@ class Crops:
     def draw(self,
         n:int, # How many
     )->tuple: # crops (n, CROP) at `RATE`, mV, and their classes
-        g, size = self.generator, self.signals.shape[-1]
+        g = self.generator
         r = torch.multinomial(self.weights, n, True, generator=g)
         lead, other = torch.randint(12, (2, n), generator=g)
         fibrillating = _chance(.15, n, g)
