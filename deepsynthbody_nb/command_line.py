@@ -51,7 +51,8 @@ def measure(
     from deepsynthbody_nb.signals.measure import measure
     if not paths: raise ValueError("measure needs at least one file")
     if csv: _in_a_folder(csv)
-    table = pd.concat([measure(read(p)).set_axis([Path(p).name]) for p in paths]).rename_axis('file')
+    rows = [(Path(p).name, row) for p in paths for _, row in measure(read(p)).iterrows()]
+    table = pd.DataFrame([row for _, row in rows], index=pd.Index([name for name, _ in rows], name='file')).infer_objects()
     shown = ['heart_rate_bpm', 'rhythm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 'quality']
     print(table[[c for c in shown if c in table]].round(2).to_string())
     if csv: table.to_csv(csv)

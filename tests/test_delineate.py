@@ -161,3 +161,55 @@ def test_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt): training.train_delineator(*data, tmp_path/'parts.safetensors', **go)
     assert not (tmp_path/'parts.safetensors').exists() and (tmp_path/'parts.checkpoint').exists()
     assert training.train_delineator(*data, tmp_path/'parts.safetensors', **go).read_bytes() == whole and len(calls) == 7
+
+
+def test_marks_made_or_given_measure_alike(x):
+    eight = to_8_lead(x)
+    pd.testing.assert_frame_equal(measure(eight), measure(eight, delineate(eight)))
+    with pytest.raises(ValueError, match="no rows over all leads"): measure(x[:1], delineate(x[:1], method='dwt'))
+
+
+def test_records_of_one_name_are_refused(x):
+    with pytest.raises(ValueError, match='two records of this ECG have the same name'): measure(x.assign_coords(record=[0, 1, 1]))
+
+
+def test_columns_do_not_depend_on_the_data(x):
+    columns = list(measure(x).columns)
+    assert list(measure(np.zeros((1, 12, 5000))).columns) == columns == list(measure(x[:0]).columns)
+    assert list(delineate(x[:0]).columns) == list(delineate(x).columns)
+
+
+def test_a_dead_lead_has_no_amplitude_and_no_axis(x):
+    dead = x[0].copy(); dead.loc[{'lead': ['I', 'V3']}] = 0
+    row = measure(dead).iloc[0]
+    assert row.filter(regex='_V3_mv$').isna().all() and row.filter(regex='axis').isna().all() and row.quality.startswith('dead leads: I, V3')
+    assert row.filter(regex='_V4_mv$').notna().all()
+
+
+def test_quality_names_a_lead_that_came_off_and_one_that_was_clipped(x):
+    off = x[0].copy(); off.loc[{'lead': 'V2', 'time': slice(5, None)}] = 0
+    assert 'off for a part: V2' in measure(off).quality.iloc[0]
+    cut = x[0].copy(); top = float(cut.sel(lead='V4').max())
+    cut.loc[{'lead': 'V4'}] = cut.sel(lead='V4').clip(None, .3*top)
+    assert 'clipping: V4' in measure(cut).quality.iloc[0]
+
+
+def test_any_two_limb_leads_give_an_axis(x):
+    full = measure(x)
+    for pair in (['I', 'III'], ['I', 'aVF'], ['i', 'ii']):
+        two = x.sel(lead=pair) if pair[0] == 'I' else x.sel(lead=['I', 'II']).assign_coords(lead=pair)
+        turn = (measure(two).qrs_axis_deg - full.qrs_axis_deg + 180) % 360 - 180
+        assert turn.abs().max() < 15                                             # degrees: fewer leads put the ends of QRS a little elsewhere
+
+
+@pytest.mark.parametrize('method', ['network', 'dwt', 'cwt'])
+def test_p_and_t_belong_to_their_beat(x, method):
+    table = delineate(x[:1], method=method)
+    wide = table[(table.lead == 'II') & (table.beat >= 0)].pivot_table(index='beat', columns='wave', values='peak_s')
+    assert (wide.QRS - wide.P).dropna().between(0, .6).mean() > .9 and (wide['T'] - wide.QRS).dropna().between(0, .7).mean() > .9       # s
+
+
+def test_drawing_asks_which_record(x):
+    marks = delineate(x)
+    with pytest.raises(ValueError, match='say which one with record='): draw_waves(x[0].drop_vars('record').sel(lead=['II']), marks)
+    assert len(draw_waves(x[1].sel(lead=['II']), marks).axes[0].lines) < 60

@@ -71,9 +71,10 @@ def test_limb_leads_are_what_they_are_computed_to_be(records, tell):
 
 def test_every_record_is_measured(records, real_ecg, tell):
     found, _ = records
-    table = pd.concat([measure(x).assign(collection=c, name=n) for (c, n), x in found.items()])
+    table = pd.DataFrame([dict(measure(x).iloc[0]) | dict(collection=c, name=n) for (c, n), x in found.items()]).infer_objects()
     tell(table.groupby('collection')[['heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms']].median().round(1).to_string())
-    tell('quality: ' + table.quality.str.split('; ').explode().str.split(':').str[0].value_counts().to_string().replace('\n', ', ').replace('  ', ''))
+    reasons = table.quality.str.split('; ').explode().str.split(':').str[0].value_counts()
+    tell('quality of 633 records: ' + ', '.join(f'{reason} {n}' for reason, n in reasons.items()))
     assert len(table) == 633 and table.heart_rate_bpm.between(25, 220).all() and table.qrs_ms.between(50, 220).all()
     assert table.pr_ms.dropna().between(60, 400).all() and table.pr_ms.isna().sum() < 80 and table.qrs_axis_deg.between(-180, 180).all()
     quality = table.set_index(['collection', 'name']).quality

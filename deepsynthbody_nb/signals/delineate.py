@@ -15,7 +15,7 @@ import functools, hashlib
 import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
 from torch import nn
-from .leads import as_ecg, dead_leads
+from .leads import as_ecg, dead_leads, lead_name
 
 # %% ../../nbs/signals/03_delineate.ipynb #cc9958d5
 RATE  = 250                    # Hz, the network's own sampling rate
@@ -279,7 +279,8 @@ def delineate(
     x = measurable(x)
     names, leads = x.record.values if 'record' in x.coords else np.arange(x.sizes['record']), x.lead.values.astype(str)
     parts = [(_by_network if method == 'network' else functools.partial(_by_neurokit, method=method))(x[i:i + 16], i) for i in range(0, x.sizes['record'], 16)]
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=_COLUMNS)
+    if not parts: return pd.DataFrame({c: pd.Series(dtype=float if c.endswith('_s') or c == 'confidence' else int if c == 'beat' else object) for c in _COLUMNS})
+    table = pd.concat(parts)
     table[['onset_s', 'peak_s', 'offset_s']] += float(x.time[0])
     order = np.lexsort((table.peak_s, np.where(table.lead.eq('all'), len(leads), table.lead.map({n: k for k, n in enumerate(leads)})), table.record))
     return table.iloc[order].assign(record=lambda t: names[t.record.astype(int)]).reset_index(drop=True)[_COLUMNS]
@@ -290,6 +291,8 @@ def measurable(
     "An ECG that can be delineated and measured; raises `ValueError` saying why not."
     x = as_ecg(x)
     if 'record' not in x.dims: x = x.expand_dims('record')
+    x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
+    if 'record' in x.coords and len(set(x.record.values.tolist())) < x.sizes['record']: raise ValueError("two records of this ECG have the same name; give each its own in the coordinate `record`")
     rate, seconds = x.attrs['sampling_rate'], x.sizes['time']/x.attrs['sampling_rate']
     if not 100 <= rate <= 1000: raise ValueError(f"delineation works from 100 to 1000 Hz, this ECG has {rate:g}; resample it first")
     if seconds < 2: raise ValueError(f"delineation needs 2 s or more, this ECG has {seconds:g} s")
@@ -320,11 +323,13 @@ def _by_neurokit(x, first, method):
                 peaks = nk.ecg_peaks(clean, sampling_rate=rate)[1]
                 found = nk.ecg_delineate(clean, peaks, sampling_rate=rate, method=method)[1]
             except (ValueError, IndexError, ZeroDivisionError, KeyError): continue              # neurokit2 raises where it finds no beat
+            r_at = np.asarray(peaks['ECG_R_Peaks'], float)
             for wave, key in (('P', 'P'), ('QRS', 'R'), ('T', 'T')):
-                at = peaks['ECG_R_Peaks'] if wave == 'QRS' else found[f'ECG_{key}_Peaks']
+                at = r_at if wave == 'QRS' else np.asarray(found[f'ECG_{key}_Peaks'], float)
+                beats = np.searchsorted(r_at, at, side='left' if wave != 'T' else 'right') - (wave == 'T')    # by time: its lists do not always align
                 begin, end = (found.get(f'ECG_{key}_{side}', [np.nan]*len(at)) for side in ('Onsets', 'Offsets'))
                 rows += [dict(record=first + r, lead=str(lead), beat=b, wave=wave, onset_s=o, peak_s=p, offset_s=f, confidence=np.nan)
-                         for b, (o, p, f) in enumerate(zip(begin, at, end)) if not np.isnan(p)]
+                         for b, o, p, f in zip(beats, begin, at, end) if not np.isnan(p)]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     table[['onset_s', 'peak_s', 'offset_s']] = table[['onset_s', 'peak_s', 'offset_s']].astype(float)/rate
     return table
@@ -336,10 +341,12 @@ COLOURS = {'P': '#0072b2', 'QRS': '#d55e00', 'T': '#009e73'}   # Okabe & Ito's p
 def draw_waves(
     x:xr.DataArray, # One ECG, dims (lead, time), mV
     *marks:pd.DataFrame, # Tables from `delineate`; a second one is drawn as brackets below the trace
-    record=None, # Which record of the tables; the only one if not given
+    record=None, # Which record of the tables; the ECG's own, or the only one, if not given
 ): # matplotlib figure: one row a lead
-    "Draw leads with their waves coloured."
+    "Draw leads with their waves coloured; raises `ValueError` if a table holds several records and none is named."
     import matplotlib.pyplot as plt
+    if record is None and 'record' in x.coords: record = x.record.item()
+    if record is None and any(table.record.nunique() > 1 for table in marks): raise ValueError("the marks are of several records; say which one with record=")
     fig, axes = plt.subplots(x.sizes['lead'], 1, figsize=(9, 1.2 + 1.3*x.sizes['lead']), sharex=True, squeeze=False)
     for ax, lead in zip(axes[:, 0], x.lead.values.astype(str)):
         trace = x.sel(lead=lead)

@@ -81,14 +81,16 @@ def qtc(
 def _amplitudes(beat, fiducials, rate):
     "Of one median beat (lead, time): columns as in `measure`. `fiducials`: seconds from the middle of QRS."
     at = lambda s: int(np.clip(round((s + _BEFORE)*rate), 0, beat.sizes['time'] - 1))
+    fiducials = {wave: ends for wave, ends in fiducials.items() if ends[0] >= -_BEFORE and ends[1] < _AFTER}
     on, off = fiducials['QRS']
     line = beat.values[:, max(0, at(on) - round(.02*rate)):at(on) + 1].mean(1, keepdims=True)
     v = beat.values - line
-    row, areas, names = {}, {}, [str(n) for n in beat.lead.values]
+    row, areas = {}, {}
     qrs = v[:, at(on):at(off) + 1]
-    top, each = qrs.argmax(1), np.arange(len(v))
-    before, after = np.arange(qrs.shape[1]) <= top[:, None], np.arange(qrs.shape[1]) >= top[:, None]
-    out = dict(r_amplitude=np.maximum(qrs.max(1), 0), q_amplitude=np.minimum(np.where(before, qrs, 0).min(1), 0), s_amplitude=np.minimum(np.where(after, qrs, 0).min(1), 0),
+    each, upright = np.arange(len(v)), qrs >= .05
+    first = np.where(upright.any(1), upright.argmax(1), qrs.shape[1])[:, None]          # of QS: the end
+    before = np.arange(qrs.shape[1]) < first
+    out = dict(r_amplitude=np.maximum(qrs.max(1), 0), q_amplitude=np.minimum(np.where(before, qrs, 0).min(1), 0), s_amplitude=np.minimum(np.where(before, 0, qrs).min(1), 0),
                j_point=v[:, at(off)], st_level=v[:, at(off + .06)])
     areas['qrs'] = qrs.sum(1)
     for wave in ('P', 'T'):
@@ -96,19 +98,21 @@ def _amplitudes(beat, fiducials, rate):
         part = v[:, at(fiducials[wave][0]):at(fiducials[wave][1]) + 1]
         out[f'{wave.lower()}_amplitude'] = part[each, np.abs(part).argmax(1)]
         areas[wave.lower()] = part.sum(1)
-    for wave in ('p', 'qrs', 't'): row[f'{wave}_axis_deg'] = _axis(areas.get(wave), names)
+    names = list(beat.lead.values.astype(str))
+    for wave, area in areas.items(): row[f'{wave}_axis_deg'] = _axis(area, names)
     for name, values in out.items(): row |= {f'{name}_{lead}_mv': value for lead, value in zip(names, values)}
     return row
 
 def _axis(area, names):
     "Direction in the frontal plane, degrees; NaN without the leads I and II."
-    if area is None or not {'I', 'II'} <= set(names): return math.nan
+    if not {'I', 'II'} <= set(names): return math.nan
     I, II = area[names.index('I')], area[names.index('II')]
     return float(np.degrees(np.arctan2((II - I/2)*2/math.sqrt(3), I)))      # aVF = II - I/2, recorded sqrt(3)/2 as large as I
 
 # %% ../../nbs/signals/04_measure.ipynb #1752730c
 LIMITS = dict(    # beyond these a lead is named in the column `quality`
-    clipping_s=.02,     # the extreme held for so long, 3 mV or more away from the lead's median
+    clipping_s=.02,     # the extreme, 0.3 mV or more away from the lead's median, held for so long at least twice (once, if 3 mV away)
+    off_s=1,            # a part of the lead holds one value for so long
     over_mv=6,          # no ECG is so large
     spike_mv=1,         # outside QRS: a deflection of less than 20 ms, and larger than 1.5 times the record's largest R or S
     wander_mv=.5,       # standard deviation of what is slower than 0.5 Hz
@@ -122,7 +126,8 @@ def _quality(x, marks):
     qrs = _over_leads(marks, 'QRS')
     reasons, dead = {}, dead_leads(x)
     reasons['dead leads'] = [n in dead for n in names]
-    reasons['clipping'] = [_clipped(trace, rate) for trace in v]
+    reasons['off for a part'] = [n not in dead and _longest(np.diff(trace) == 0) >= LIMITS['off_s']*rate for n, trace in zip(names, v)]
+    reasons['clipping'] = [n not in dead and _clipped(trace, rate) for n, trace in zip(names, v)]
     outside = np.ones(v.shape[1], bool)
     for on, off in zip(qrs.onset_s - float(x.time[0]), qrs.offset_s - float(x.time[0])): outside[max(0, int((on - .06)*rate)):int((off + .06)*rate)] = False
     slow, fast = _below(v, .5, rate), v - _below(v, 40, rate)
@@ -138,10 +143,17 @@ def _quality(x, marks):
     if len(qrs) < 2: said.insert(0, 'no rhythm found')
     return '; '.join(said) or 'good'
 
+def _runs(flags):
+    "Lengths of the runs of True."
+    edge = np.flatnonzero(np.diff(np.r_[0, flags, 0]))
+    return edge[1::2] - edge[::2]
+
+def _longest(flags): return _runs(flags).max(initial=0)
+
 def _clipped(trace, rate):
     for extreme in (trace.max(), trace.min()):
-        held = np.flatnonzero(np.diff(np.r_[0, np.abs(trace - extreme) < 1e-3, 0]))
-        if abs(extreme - np.median(trace)) > 3 and (held[1::2] - held[::2]).max() >= LIMITS['clipping_s']*rate: return True
+        away, held = abs(extreme - np.median(trace)), (_runs(trace == extreme) >= LIMITS['clipping_s']*rate).sum()
+        if away > .3 and held >= 2 or away > 3 and held: return True
     return False
 
 def _below(v, hertz, rate):
@@ -165,16 +177,23 @@ def measure(
     Raises `ValueError` for missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz. Standard: Kligfield et al. 2007,
     doi:10.1161/CIRCULATIONAHA.106.180200."""
     x = measurable(x)
-    if {'I', 'II'} <= set(x.lead.values.astype(str)) and set(x.lead.values) < set(LEADS_12): x = to_leads(x, [n for n in LEADS_12 if n in x.lead.values or not n.startswith('V')])
     names = x.record.values if 'record' in x.coords else np.arange(x.sizes['record'])
     marks = delineate(x) if marks is None else marks
-    beats, intervals = median_beats(x, marks), _intervals(marks)
+    if len(marks) and not marks.lead.eq('all').any(): raise ValueError("these marks have no rows over all leads, which delineate(x) with method='network' makes; only such can be measured")
+    every = _with_limb_leads(x)
+    beats, intervals = median_beats(every, marks), _intervals(marks)
     by_record = dict(list(marks.groupby('record')))
     rows = [_row(record, beat, by_record.get(name, marks[:0])) for name, record, beat in zip(names, x, beats)]
-    table = pd.DataFrame(rows, index=pd.Index(names, name='record')).join(intervals)
-    corrected = qtc(table.qt_ms, table.rr_ms) if len(table) else {}
-    table = table.assign(qtc_ms=corrected.get('fridericia'), **{f'qtc_{name}_ms': value for name, value in corrected.items()})
-    return table[[c for c in _FEW if c in table] + [c for c in table if c not in _FEW]]
+    by_lead = [f'{what}_{lead}_mv' for what in ('r_amplitude', 'q_amplitude', 's_amplitude', 'j_point', 'st_level', 'p_amplitude', 't_amplitude') for lead in every.lead.values]
+    table = pd.DataFrame(rows, index=pd.Index(names, name='record')).join(intervals).reindex(columns=[*_FEW, *by_lead])
+    corrected = qtc(table.qt_ms.astype(float), table.rr_ms.astype(float))
+    return table.assign(qtc_ms=corrected['fridericia'], **{f'qtc_{name}_ms': value for name, value in corrected.items()})
+
+def _with_limb_leads(x):
+    "The ECG with all six limb leads, if its own determine them, in the standard order."
+    have = set(x.lead.values.astype(str))
+    if len(have & set(LIMB)) < 2: return x
+    return to_leads(x, [n for n in LEADS_12 if n in LIMB or n in have] + sorted(have - set(LEADS_12)))
 
 def _row(x, beat, marks):
     qrs = _over_leads(marks, 'QRS')
@@ -188,4 +207,8 @@ def _row(x, beat, marks):
     for wave in ('P', 'QRS', 'T'):
         own = _over_leads(marks, wave).set_index('beat')
         if len(own): fiducials[wave] = tuple((own[side] - middle.reindex(own.index)).median() for side in ('onset_s', 'offset_s'))
-    return row | _amplitudes(beat, fiducials, x.attrs['sampling_rate'])
+    row |= _amplitudes(beat, fiducials, x.attrs['sampling_rate'])
+    dead = dead_leads(x)
+    for lead in beat.lead.values.astype(str):                                # dead itself, or made from a dead one
+        if lead in dead or (lead in LIMB and {'I', 'II'} & set(dead)): row |= {c: math.nan for c in row if c.endswith(f'_{lead}_mv')}
+    return row | ({f'{wave}_axis_deg': math.nan for wave in ('p', 'qrs', 't')} if {'I', 'II'} & set(dead) else {})
