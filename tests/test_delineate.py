@@ -123,8 +123,6 @@ def test_the_shipped_network_keeps_the_experts_marks(ludb, tell):
 def test_measured_intervals_agree_with_the_experts(ludb, tell):
     x, expert, marks = ludb
     table = measure(x, marks)
-
-
     rows = []
     for (record, lead), waves in expert.sort_values('peak_s').groupby(['record', 'lead']):
         w = waves.reset_index(drop=True); k = w.wave

@@ -11,7 +11,7 @@ __all__ = ['GENERATORS', 'FORMATS', 'sample', 'generate']
 import secrets
 from pathlib import Path
 import numpy as np, xarray as xr
-from ..signals.files import write
+from ..signals.files import BARE, write
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/systems/00_ecg.ipynb #1ad617f2
@@ -72,7 +72,7 @@ def generate(
     n, start, names, seed = _whole('num_ecg', num_ecg, 0), _whole('start_id', start_id, 0), _asked(generator, condition, leads), _seed(seed)
     batch_size = 32 if batch_size is None else _whole('batch_size', batch_size, 1)
     if not isinstance(format, str) or format not in FORMATS: raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
-    if FORMATS[format] in ('.asc', '.npy') and names not in (LEADS_8, LEADS_12): raise ValueError(f"the format {format!r} carries no lead names, so leads must be 8 or 12; for {list(names)} use csv or wfdb")
+    if FORMATS[format] in BARE and names not in (LEADS_8, LEADS_12): raise ValueError(f"the format {format!r} carries no lead names, so leads must be 8 or 12; for {list(names)} use csv or wfdb")
     from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
     device, out_dir, written = torch_device(device), _folder(out_dir), []
     with tqdm(total=n, unit='ECG', disable=not progress or n <= 10) as bar:

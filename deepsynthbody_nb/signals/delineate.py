@@ -14,6 +14,7 @@ from importlib.resources import files
 import functools, hashlib
 import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
+from scipy.signal import resample_poly
 from torch import nn
 from .leads import as_ecg, dead_leads, lead_name
 
@@ -95,7 +96,6 @@ _CONSENT = .45    # weight of the mean over the leads: below 0.5, a lead without
 
 def _probabilities(model, x):
     "Class probabilities of each lead alone and with the others' consent, (records, leads, 4, time), and the normalised leads, all at `RATE`."
-    from scipy.signal import resample_poly
     values, ratio = x.values, Fraction(RATE/x.attrs['sampling_rate']).limit_denominator(1000)
     live = np.ptp(values, axis=-1) > 0
     if ratio != 1: values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype='line').astype('float32')
@@ -277,22 +277,23 @@ def delineate(
     missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz."""
     if method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = measurable(x)
-    names, leads = x.record.values if 'record' in x.coords else np.arange(x.sizes['record']), x.lead.values.astype(str)
+    leads = x.lead.values.astype(str)
     parts = [(_by_network if method == 'network' else functools.partial(_by_neurokit, method=method))(x[i:i + 16], i) for i in range(0, x.sizes['record'], 16)]
     if not parts: return pd.DataFrame({c: pd.Series(dtype=float if c.endswith('_s') or c == 'confidence' else int if c == 'beat' else object) for c in _COLUMNS})
     table = pd.concat(parts)
     table[['onset_s', 'peak_s', 'offset_s']] += float(x.time[0])
     order = np.lexsort((table.peak_s, np.where(table.lead.eq('all'), len(leads), table.lead.map({n: k for k, n in enumerate(leads)})), table.record))
-    return table.iloc[order].assign(record=lambda t: names[t.record.astype(int)]).reset_index(drop=True)[_COLUMNS]
+    return table.iloc[order].assign(record=lambda t: x.record.values[t.record.astype(int)]).reset_index(drop=True)[_COLUMNS]
 
 def measurable(
     x, # ECG: DataArray or ndarray
-)->xr.DataArray: # dims (record, lead, time), mV
+)->xr.DataArray: # dims (record, lead, time), every record named, mV
     "An ECG that can be delineated and measured; raises `ValueError` saying why not."
     x = as_ecg(x)
     if 'record' not in x.dims: x = x.expand_dims('record')
+    if 'record' not in x.coords: x = x.assign_coords(record=np.arange(x.sizes['record']))
     x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
-    if 'record' in x.coords and len(set(x.record.values.tolist())) < x.sizes['record']: raise ValueError("two records of this ECG have the same name; give each its own in the coordinate `record`")
+    if len(set(x.record.values.tolist())) < x.sizes['record']: raise ValueError("two records of this ECG have the same name; give each its own in the coordinate `record`")
     rate, seconds = x.attrs['sampling_rate'], x.sizes['time']/x.attrs['sampling_rate']
     if not 100 <= rate <= 1000: raise ValueError(f"delineation works from 100 to 1000 Hz, this ECG has {rate:g}; resample it first")
     if seconds < 2: raise ValueError(f"delineation needs 2 s or more, this ECG has {seconds:g} s")

@@ -10,6 +10,8 @@ __all__ = ['LIMITS', 'median_beats', 'qtc', 'measure']
 # %% ../../nbs/signals/04_measure.ipynb #fa421167
 import math
 import numpy as np, pandas as pd, xarray as xr
+from scipy.ndimage import median_filter
+from scipy.signal import butter, sosfiltfilt
 from .delineate import delineate, measurable
 from .leads import LEADS_12, LIMB, dead_leads, time_axis, to_leads
 
@@ -24,14 +26,13 @@ def median_beats(
     x = measurable(x)
     marks = delineate(x) if marks is None else marks
     rate = x.attrs['sampling_rate']
-    middles = _over_leads(marks, 'QRS').groupby('record').apply(lambda t: ((t.onset_s + t.offset_s)/2).to_numpy(), include_groups=False)
-    names = x.record.values if 'record' in x.coords else np.arange(x.sizes['record'])
-    out = [_median_beat(record.values, middles.get(name, np.array([])) - float(x.time[0]), rate) for name, record in zip(names, x)]
+    middles = _of_beats(marks, 'QRS').groupby('record').apply(lambda t: ((t.onset_s + t.offset_s)/2).to_numpy(), include_groups=False)
+    out = [_median_beat(record.values, middles.get(record.record.item(), np.array([])) - float(x.time[0]), rate) for record in x]
     n = round((_BEFORE + _AFTER)*rate)
     values = np.stack(out) if out else np.empty((0, x.sizes['lead'], n), 'float32')
-    return xr.DataArray(values, dims=x.dims, coords={'record': names, 'lead': x.lead.values, 'time': time_axis(n, rate) - _BEFORE}, attrs=x.attrs)
+    return xr.DataArray(values, dims=x.dims, coords={'record': x.record.values, 'lead': x.lead.values, 'time': time_axis(n, rate) - _BEFORE}, attrs=x.attrs)
 
-def _over_leads(marks, wave): return marks[marks.lead.eq('all') & marks.wave.eq(wave)]
+def _of_beats(marks, wave): return marks[marks.lead.eq('all') & marks.wave.eq(wave)]
 
 def _median_beat(values, middles, rate):
     n, before, reach = round((_BEFORE + _AFTER)*rate), round(_BEFORE*rate), round(_SHIFT*rate)
@@ -123,15 +124,15 @@ LIMITS = dict(    # beyond these a lead is named in the column `quality`
 def _quality(x, marks):
     "Why a record (lead, time) is not good, or 'good'."
     rate, v, names = x.attrs['sampling_rate'], x.values.astype(float), x.lead.values.astype(str)
-    qrs = _over_leads(marks, 'QRS')
+    qrs = _of_beats(marks, 'QRS')
     reasons, dead = {}, dead_leads(x)
     reasons['dead leads'] = [n in dead for n in names]
-    reasons['off for a part'] = [n not in dead and _longest(np.diff(trace) == 0) >= LIMITS['off_s']*rate for n, trace in zip(names, v)]
+    reasons['off for a part'] = [n not in dead and _runs(np.diff(trace) == 0).max(initial=0) >= LIMITS['off_s']*rate for n, trace in zip(names, v)]
     reasons['clipping'] = [n not in dead and _clipped(trace, rate) for n, trace in zip(names, v)]
     outside = np.ones(v.shape[1], bool)
     for on, off in zip(qrs.onset_s - float(x.time[0]), qrs.offset_s - float(x.time[0])): outside[max(0, int((on - .06)*rate)):int((off + .06)*rate)] = False
     slow, fast = _below(v, .5, rate), v - _below(v, 40, rate)
-    short = np.abs(v - _median_filter(v, int(.04*rate) | 1))                # what lasts less than 20 ms
+    short = np.abs(v - median_filter(v, (1, int(.04*rate) | 1), mode='nearest'))   # what lasts less than 20 ms
     usual = np.abs(v - np.median(v, -1, keepdims=True))[:, ~outside].max(-1, initial=0) if (~outside).any() else np.zeros(len(v))
     spike = (short*outside).max(-1) > np.maximum(LIMITS['spike_mv'], 1.5*np.minimum(usual, 3))
     reasons['spikes'] = spike | (np.abs(v).max(-1) > LIMITS['over_mv'])
@@ -148,21 +149,13 @@ def _runs(flags):
     edge = np.flatnonzero(np.diff(np.r_[0, flags, 0]))
     return edge[1::2] - edge[::2]
 
-def _longest(flags): return _runs(flags).max(initial=0)
-
 def _clipped(trace, rate):
     for extreme in (trace.max(), trace.min()):
         away, held = abs(extreme - np.median(trace)), (_runs(trace == extreme) >= LIMITS['clipping_s']*rate).sum()
         if away > .3 and held >= 2 or away > 3 and held: return True
     return False
 
-def _below(v, hertz, rate):
-    from scipy.signal import butter, sosfiltfilt
-    return sosfiltfilt(butter(2, hertz, fs=rate, output='sos'), v, axis=-1)
-
-def _median_filter(v, size):
-    from scipy.ndimage import median_filter
-    return median_filter(v, size=(1, size), mode='nearest')
+def _below(v, hertz, rate): return sosfiltfilt(butter(2, hertz, fs=rate, output='sos'), v, axis=-1)
 
 # %% ../../nbs/signals/04_measure.ipynb #9e9a3cad
 _FEW = ['heart_rate_bpm', 'rr_ms', 'rr_sd_ms', 'rr_rmssd_ms', 'rhythm', 'beats', 'p_duration_ms', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qtc_bazett_ms', 'qtc_fridericia_ms',
@@ -177,15 +170,14 @@ def measure(
     Raises `ValueError` for missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz. Standard: Kligfield et al. 2007,
     doi:10.1161/CIRCULATIONAHA.106.180200."""
     x = measurable(x)
-    names = x.record.values if 'record' in x.coords else np.arange(x.sizes['record'])
     marks = delineate(x) if marks is None else marks
     if len(marks) and not marks.lead.eq('all').any(): raise ValueError("these marks have no rows over all leads, which delineate(x) with method='network' makes; only such can be measured")
     every = _with_limb_leads(x)
     beats, intervals = median_beats(every, marks), _intervals(marks)
     by_record = dict(list(marks.groupby('record')))
-    rows = [_row(record, beat, by_record.get(name, marks[:0])) for name, record, beat in zip(names, x, beats)]
+    rows = [_row(record, beat, by_record.get(record.record.item(), marks[:0])) for record, beat in zip(x, beats)]
     by_lead = [f'{what}_{lead}_mv' for what in ('r_amplitude', 'q_amplitude', 's_amplitude', 'j_point', 'st_level', 'p_amplitude', 't_amplitude') for lead in every.lead.values]
-    table = pd.DataFrame(rows, index=pd.Index(names, name='record')).join(intervals).reindex(columns=[*_FEW, *by_lead])
+    table = pd.DataFrame(rows, index=pd.Index(x.record.values, name='record')).join(intervals).reindex(columns=[*_FEW, *by_lead])
     corrected = qtc(table.qt_ms.astype(float), table.rr_ms.astype(float))
     return table.assign(qtc_ms=corrected['fridericia'], **{f'qtc_{name}_ms': value for name, value in corrected.items()})
 
@@ -196,7 +188,7 @@ def _with_limb_leads(x):
     return to_leads(x, [n for n in LEADS_12 if n in LIMB or n in have] + sorted(have - set(LEADS_12)))
 
 def _row(x, beat, marks):
-    qrs = _over_leads(marks, 'QRS')
+    qrs = _of_beats(marks, 'QRS')
     rr = np.diff(qrs.peak_s)*1000
     row = dict(heart_rate_bpm=math.nan, rr_ms=math.nan, rr_sd_ms=math.nan, rr_rmssd_ms=math.nan, rhythm=None, beats=len(qrs), quality=_quality(x, marks))
     if len(rr): row |= dict(heart_rate_bpm=60_000/rr.mean(), rr_ms=rr.mean())
@@ -205,7 +197,7 @@ def _row(x, beat, marks):
     middle = qrs.set_index('beat').eval('(onset_s + offset_s)/2')
     fiducials = {}
     for wave in ('P', 'QRS', 'T'):
-        own = _over_leads(marks, wave).set_index('beat')
+        own = _of_beats(marks, wave).set_index('beat')
         if len(own): fiducials[wave] = tuple((own[side] - middle.reindex(own.index)).median() for side in ('onset_s', 'offset_s'))
     row |= _amplitudes(beat, fiducials, x.attrs['sampling_rate'])
     dead = dead_leads(x)
