@@ -19,7 +19,7 @@ def site():
     server.shutdown()
 
 
-def pages(): return sorted(p for room in ('.', 'tutorials', 'explanations', 'systems', 'signals', 'generators', 'training', 'evaluation') for p in (SITE/room).glob('*.html') if p.stem not in ('genindex', 'search'))
+def pages(): return sorted(p for room in ('.', 'tutorials', 'explanations', 'systems', 'signals', 'generators', 'latent', 'widgets', 'weights', 'training', 'evaluation') for p in (SITE/room).glob('*.html') if p.stem not in ('genindex', 'search'))
 
 
 def test_every_notebook_has_its_page():
@@ -44,7 +44,8 @@ def test_every_exported_name_is_documented(page):
     for module in pkgutil.walk_packages(deepsynthbody_nb.__path__, 'deepsynthbody_nb.'):
         if module.ispkg or module.name.endswith('_modidx'): continue
         loaded = importlib.import_module(module.name)
-        html = next(t for p, t in text.items() if p.stem == module.name.rsplit('.')[-1])
+        room, stem = module.name.split('.')[-2:]
+        html = next(t for p, t in text.items() if p.stem == stem and p.parent.name == (room if (SITE/room).is_dir() else 'systems'))
         for name in loaded.__all__:
             item = getattr(loaded, name)
             shown = f'id="{name.lower().replace("_", "-")}"' in html if inspect.isfunction(item) or inspect.isclass(item) else f'>{name}<' in html

@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.ht
 
 # %% auto #0
 __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'PUBLISHED_SHA256', 'FULL_SCALE', 'Pulse2Pulse', 'published_weights',
-           'load_pulse2pulse', 'noise_stream', 'make_ecgs', 'torch_device']
+           'load_pulse2pulse', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'torch_device']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
 import functools, hashlib, importlib.util
@@ -79,7 +79,7 @@ def _load_pulse2pulse(device, path):
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != PUBLISHED_SHA256: raise ValueError(f"{path}: is damaged or not the published file (SHA-256 {found[:12]}…, expected {PUBLISHED_SHA256[:12]}…); pip install --force-reinstall deepfake-ecg==1.1.2 restores it")
     state = torch.load(path, map_location='cpu', weights_only=True)['stat_dict']
-    model = Pulse2Pulse()
+    with torch.random.fork_rng(devices=[]): model = Pulse2Pulse()            # PyTorch's own stream stays where the user left it
     model.load_state_dict({f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')})
     return model.eval().requires_grad_(False).to(device)
 
@@ -130,7 +130,34 @@ def _full_call(model, noise, at_once, device):
     with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
         return (model(full.to(device))*FULL_SCALE).int().cpu()[:len(noise)]
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #5374f2a5
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #dbda2a03
+class FoldedDecoder(nn.Module):
+    "The decoder of a `Pulse2Pulse` in polyphase form: `FoldedDecoder(model)(levels)` is `model.decode(levels)` up to rounding."
+    def __init__(self, model:Pulse2Pulse):
+        super().__init__()
+        self.convs = nn.ModuleList(_folded(conv, up) for conv, (_, _, up) in zip(model.decoder, DECODER))
+
+    def forward(self, levels):
+        *skips, x = levels
+        for depth, (conv, (_, _, up)) in enumerate(zip(self.convs, DECODER)):
+            if 0 < depth < 5: x = torch.cat((x, skips[-depth]), 1)
+            x = conv(x).unflatten(1, (-1, up)).transpose(2, 3).flatten(2)
+            if depth < 5: x = F.relu(x)
+        return torch.tanh(x)
+
+def _folded(conv, up):
+    "One convolution at the low rate in place of nearest-neighbour upsampling and `conv`."
+    half = KERNEL//2
+    first, last = -half//up, (up - 1 + half)//up                             # the samples that one tap or another meets
+    reach = max(-first, last)
+    weight = conv.weight.new_zeros(conv.out_channels, up, conv.in_channels, 2*reach + 1)
+    for phase in range(up):
+        for tap in range(KERNEL): weight[:, phase, :, (phase + tap - half)//up + reach] += conv.weight.data[:, :, tap]
+    folded = nn.utils.skip_init(nn.Conv1d, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach).requires_grad_(False)
+    folded.weight.copy_(weight.flatten(0, 1)); folded.bias.copy_(conv.bias.repeat_interleave(up))
+    return folded
+
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #6b75e580
 def torch_device(
     name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
 )->str: # A device that is there

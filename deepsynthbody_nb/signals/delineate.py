@@ -8,15 +8,15 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/delineate.html.md
 __all__ = ['RATE', 'WAVES', 'METHODS', 'COLOURS', 'Block', 'Delineator', 'normalise', 'load_delineator', 'delineate',
            'measurable', 'draw_waves']
 
-# %% ../../nbs/signals/03_delineate.ipynb #3de6346a
+# %% ../../nbs/signals/03_delineate.ipynb #1b246d61
+import functools
 from fractions import Fraction
-from importlib.resources import files
-import functools, hashlib
 import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
 from scipy.signal import resample_poly
 from torch import nn
 from .leads import as_ecg, dead_leads, lead_name
+from ..weights.shipped import load_shipped
 
 # %% ../../nbs/signals/03_delineate.ipynb #cc9958d5
 RATE  = 250                    # Hz, the network's own sampling rate
@@ -81,12 +81,8 @@ _SHA256 = '6752be46c862ecd2afae968dc8af9a2b096ab6b2a6b10b1213c21df9f6f538c3'
 @functools.lru_cache(maxsize=1)
 def load_delineator()->Delineator: # In evaluation mode, without gradients, batch norms folded
     "The delineator that ships with the package; raises `ValueError` if its weights are damaged."
-    from safetensors.torch import load
-    path = files('deepsynthbody_nb')/'weights'/'delineator'/'weights.safetensors'
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != _SHA256: raise ValueError(f"{path}: is damaged (its SHA-256 is not the expected one); install deepsynthbody_nb again")
-    model = Delineator().eval().requires_grad_(False)
-    model.load_state_dict(load(content))
+    with torch.random.fork_rng(devices=[]): model = Delineator().eval().requires_grad_(False)   # PyTorch's own stream stays where the user left it
+    model.load_state_dict(load_shipped('delineator', _SHA256))
     for part in model.modules():
         if isinstance(part, Block): part.fuse()
     return model

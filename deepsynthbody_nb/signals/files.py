@@ -224,7 +224,9 @@ def _comments(x):
     "What the header says of the record: its own comments, or where a synthetic record comes from."
     said = x.attrs.get('comments', x.coords['comments'].item().split('; ') if 'comments' in x.coords else [])
     if len(said): return [' '.join(line.split()) for line in np.atleast_1d(said)]
-    return [f"synthetic: generator {x.attrs['model']}, seed {x.attrs.get('seed')}, record {x.record.item() if 'record' in x.coords else 'unknown'}"] if 'model' in x.attrs else []
+    if 'model' not in x.attrs: return []
+    origin = x.coords['origin'].item() if 'origin' in x.coords else f"seed {x.attrs.get('seed')}, record {x.record.item() if 'record' in x.coords else 'unknown'}"
+    return [f"synthetic: generator {x.attrs['model']}, {origin}"]
 
 # %% ../../nbs/signals/01_files.ipynb #1d87cd9e
 _LIMIT = {'.asc': 2**31 - 1, '.hea': 32767, '.dat': 32767, '.mat': 32767}   # µV

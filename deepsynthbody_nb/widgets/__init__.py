@@ -1,0 +1,1 @@
+from .latent_walk import LatentWalk, static_walk
