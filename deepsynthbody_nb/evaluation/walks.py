@@ -13,7 +13,7 @@ import numpy as np, pandas as pd, torch
 from scipy.stats import spearmanr
 from ..latent.bottleneck import Latent, decode, encode, join, latents
 from ..latent.controls import CONTROLS, load_controls, move, standardised
-from ..latent.walk import between, noise_between, walk
+from ..latent.walk import between, noise_between
 from ..generators.pulse2pulse import noise_stream
 from ..signals.delineate import delineate
 from ..signals.measure import disturbance, measure

@@ -53,24 +53,27 @@ def _smoothed(v, width):
 
 # %% ../../nbs/latent/03_inversion.ipynb #617a2f37
 class Decoding:
-    "ECGs (n, 8, 5000), 1 standing for 6 mV, from axes (n, 64) in standard deviations and the coarsest skip (n, 250, 10) in its own."
-    def __init__(self, skips, mean, sd): # The three finer skips and mean and sd of the coarsest, each (1, channels, time)
-        self.skips, self.mean, self.sd, self.levels = skips, mean, sd, []
+    "ECGs (n, 8, 5000), 1 standing for 6 mV, from axes (n, 64), coarsest skip (n, 250, 10) and next finer one (n, 150, 50), all in their standard deviations."
+    def __init__(self, finest, means, sds): # Two skips that stay, mean and sd of the two others (finer first), each (1, channels, time)
+        self.finest, self.means, self.sds, self.levels = finest, means, sds, []
         for depth, conv in enumerate(FoldedDecoder(load_pulse2pulse()).convs):
-            own, up, fixed = conv.in_channels//(2 if 0 < depth < 5 else 1), (5, 5, 5, 2, 5, 2)[depth], 1 < depth < 5
+            own, up, stays = conv.in_channels//2, (5, 5, 5, 2, 5, 2)[depth], depth in (3, 4)
             level = functools.partial(F.conv1d, padding=conv.padding)
-            share = level(skips[4 - depth], conv.weight[:, own:]) if fixed else 0
-            weight = conv.weight[:, :own] if fixed else conv.weight
+            share = level(finest[4 - depth], conv.weight[:, own:]) if stays else 0
+            weight = conv.weight[:, :own] if stays else conv.weight
             self.levels.append((functools.partial(level, weight=weight.contiguous()), share + conv.bias[:, None], up))
 
     def bottleneck(self, axes):
         d = density()
         return (d['mean'] + (axes*d['sd'][:64])@d['axes'][:64]).view(-1, 250, 2)
 
-    def __call__(self, axes, skip):
-        x = F.leaky_relu(self.bottleneck(axes), .01)
+    def skips(self, coarse, fine): return self.means[0] + self.sds[0]*fine, self.means[1] + self.sds[1]*coarse
+
+    def __call__(self, axes, coarse, fine=None):
+        fine = coarse.new_zeros(len(coarse), 150, 50) if fine is None else fine
+        x, free = F.leaky_relu(self.bottleneck(axes), .01), self.skips(coarse, fine)
         for depth, (level, rest, up) in enumerate(self.levels):
-            if depth == 1: x = torch.cat((x, self.mean + self.sd*skip), 1)
+            if depth in (1, 2): x = torch.cat((x, free[-depth]), 1)
             x = (level(x) + rest).unflatten(1, (-1, up)).transpose(2, 3).flatten(2)
             x = F.relu(x) if depth < 5 else torch.tanh(x)
         return x
@@ -89,16 +92,16 @@ class Encoder(nn.Module):
     def forward(self, x, envelope):
         return self.head(self.body(torch.cat((x/(x.std((1, 2), keepdim=True) + 1e-6), 35*envelope[:, None]), 1)))
 
-# %% ../../nbs/latent/03_inversion.ipynb #ae6f88d9
-_SHA256 = '71ff63eb71b4e122069088584b61c70ad33b0420f8249c298c128fdcb5bb9a3e'
+# %% ../../nbs/latent/03_inversion.ipynb #ddb53cb4
+_SHA256 = '8f55f1442218e124c9d045c995e5a8b668d5ba617b38b418530e9eb0cfee7651'
 
 @functools.lru_cache(maxsize=1)
-def load_inversion()->tuple: # Encoder, Decoding, library: axes (4000, 64) and envelopes (4000, 313) of generated records
+def load_inversion()->tuple: # Encoder, Decoding, library: axes (16000, 64) and envelopes (16000, 313) of generated records
     "What ships of the inversion; raises `ValueError` if the weights are damaged."
     shipped = {name: part.float() for name, part in load_shipped('inversion', _SHA256).items()}
     with torch.random.fork_rng(devices=[]): encoder = Encoder().eval().requires_grad_(False)
     encoder.load_state_dict({name[8:]: part for name, part in shipped.items() if name.startswith('encoder.')}, strict=False)   # batch norms count their batches: not kept
-    decoding = Decoding([shipped[f'skip{k}'] for k in (2, 3, 4)], shipped['skip5_mean'], shipped['skip5_sd'])
+    decoding = Decoding(*([shipped[name] for name in names] for names in (('skip2', 'skip3'), ('skip4', 'skip5'), ('skip4_sd', 'skip5_sd'))))
     return encoder, decoding, (shipped['library_axes'], shipped['library_envelopes'])
 
 # %% ../../nbs/latent/03_inversion.ipynb #2a95315d
@@ -120,24 +123,26 @@ def first_guesses(
 def refine(
     x:torch.Tensor, # One ECG without wander, 1 standing for 6 mV, shape (1, 8, 5000)
     axes:torch.Tensor, # Where to begin, shape (n, 64)
-    skip:torch.Tensor, # Likewise, shape (n, 250, 10)
+    coarse:torch.Tensor, # Likewise, shape (n, 250, 10)
     steps:int, # Of the optimiser
-    rate:float, # Of the axes; the skip's is 0.02
+    rate:float, # Of the axes; the coarse skip's is 0.02, the fine one's 0.1
     widths, # Of the beat envelope, one after the other, ms; 0: not compared any more
-)->tuple: # axes, skip, loss (n,)
+    free_fine:bool=False, # Look for the finer skip, too
+)->tuple: # axes, coarse skip, fine skip (n, 150, 50), loss (n,)
     "Follow gradients from several places at once."
     decoding, scale = load_inversion()[1], density()['sd'][:64]/density()['sd'][0]
-    own, skip, beats = (axes*scale).clone().requires_grad_(), skip.clone().requires_grad_(), {w: beat_envelope(x, w) for w in widths if w}
-    optimiser = torch.optim.Adam([dict(params=[own], top=rate), dict(params=[skip], top=.02)], betas=(.9, .99))
+    own, coarse, fine = (axes*scale).clone().requires_grad_(), coarse.clone().requires_grad_(), torch.zeros(len(axes), 150, 50, requires_grad=free_fine)
+    rates = [(own, rate), (coarse, .02)] + ([(fine, .1)] if free_fine else [])
+    optimiser, beats = torch.optim.Adam([dict(params=[p], top=top) for p, top in rates], betas=(.9, .99)), {w: beat_envelope(x, w) for w in widths if w}
     for step in range(steps):
         width = widths[step*len(widths)//steps]
         for group in optimiser.param_groups: group['lr'] = group['top']*min(1, (step + 1)/10)*(.5 + .5*np.cos(np.pi*step/steps))
-        made = without_wander(decoding(own/scale, skip))
+        made = without_wander(decoding(own/scale, coarse, fine))
         loss = 1 - correlation(made, x).mean(1) + .3*(made - x).pow(2).mean((1, 2))/x.pow(2).mean()
-        loss = loss + 1e-4*((own/scale).pow(2).sum(1) + skip.pow(2).sum((1, 2)))
+        loss = loss + 1e-4*(own/scale).pow(2).sum(1) + (1e-5 if free_fine else 1e-4)*coarse.pow(2).sum((1, 2)) + 2e-6*fine.pow(2).sum((1, 2))
         if width: loss = loss + 1 - (beat_envelope(made, width)*beats[width]).sum(1)
         optimiser.zero_grad(); loss.sum().backward(); optimiser.step()
-    return (own/scale).detach(), skip.detach(), loss.detach()
+    return (own/scale).detach(), coarse.detach(), fine.detach(), loss.detach()
 
 # %% ../../nbs/latent/03_inversion.ipynb #1602659c
 def invert(
@@ -158,11 +163,10 @@ def _nearest(record, seed):
     decoding = load_inversion()[1]
     x = without_wander(torch.tensor(record.values)[None]*1000/FULL_SCALE)
     axes = first_guesses(x, seed)
-    axes, skip, loss = refine(x, axes, torch.zeros(len(axes), 250, 10), 60, .03, (120, 80, 50, 30))
+    axes, coarse, _, loss = refine(x, axes, torch.zeros(len(axes), 250, 10), 60, .03, (120, 80, 50, 30))
     best = loss.argmin()
-    axes, skip, _ = refine(x, axes[best:best + 1], skip[best:best + 1], 200, .02, (30, 20, 0, 0))
-    skips = (*decoding.skips, decoding.mean + decoding.sd*skip)
-    found = Latent(decoding.bottleneck(axes), skips, ('found by inversion',))
+    axes, coarse, fine, _ = refine(x, axes[best:best + 1], coarse[best:best + 1], 200, .02, (30, 20, 0, 0), free_fine=True)
+    found = Latent(decoding.bottleneck(axes), (*decoding.finest, *decoding.skips(coarse, fine)), ('found by inversion',))
     r = float(nearness(found, record).mean())
     return Latent(found.bottleneck, found.skips, (f"found by inversion of {provenance(record) or 'an ECG'}, mean correlation {r:.2f}",))
 

@@ -7,13 +7,13 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/inversion.html.m
 # %% auto #0
 __all__ = ['pairs', 'teach_encoder', 'train_inversion']
 
-# %% ../../nbs/training/02_inversion.ipynb #2e4376aa
+# %% ../../nbs/training/02_inversion.ipynb #0d236b6d
 import os
 from pathlib import Path
-import numpy as np, torch
+import torch
 import torch.nn.functional as F
 from torch import nn
-from ..generators.pulse2pulse import load_pulse2pulse, noise_stream
+from ..generators.pulse2pulse import noise_stream
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, along, density, encode
 from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, without_wander, _smoothed
 
@@ -21,7 +21,7 @@ from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, wi
 def pairs(
     n:int, # How many records
     seed:int, # Of their noise
-)->tuple: # Axes (n, 64); by name, the means of the skips and the standard deviation of the coarsest
+)->tuple: # Axes (n, 64); by name, the means of the skips and the standard deviations of the two coarser
     "What the encoder is taught from."
     stream, axes, skips = noise_stream(seed), [], []
     for first in range(0, n, 100):
@@ -29,8 +29,7 @@ def pairs(
         axes.append(along(latent, 0, COORDINATES + FOLLOWERS))
         skips.append(latent.skips if len(skips) < 10 else None)              # a thousand tell the means
     level = [torch.cat([s[k] for s in skips if s is not None]) for k in range(4)]
-    means = {f'skip{k + 2}': part.mean(0, keepdim=True) for k, part in enumerate(level[:3])}
-    return torch.cat(axes), means | dict(skip5_mean=level[3].mean(0, keepdim=True), skip5_sd=level[3].std(0, keepdim=True))
+    return torch.cat(axes), {f'skip{k + 2}': part.mean(0, keepdim=True) for k, part in enumerate(level)} | {f'skip{k + 2}_sd': level[k].std(0, keepdim=True) for k in (2, 3)}
 
 # %% ../../nbs/training/02_inversion.ipynb #30157f38
 def teach_encoder(
@@ -70,14 +69,14 @@ def teach_encoder(
 def train_inversion(
     out, # Where the weights go (.safetensors)
     n:int=16_000, # Generated records to learn from
-    library:int=4000, # How many of them ship as places to begin from
+    library:int=16_000, # How many of them ship as places to begin from
     seed:int=0, # Of noise, weights and draws
     **how, # As `teach_encoder` takes them
 )->Path:
     "Teach the encoder and write it with the library and the means of the skips."
     from safetensors.torch import save_file
     axes, skips = pairs(n, seed)
-    decoding = Decoding([skips[f'skip{k}'] for k in (2, 3, 4)], skips['skip5_mean'], skips['skip5_sd'])
+    decoding = Decoding(*([skips[name] for name in names] for names in (('skip2', 'skip3'), ('skip4', 'skip5'), ('skip4_sd', 'skip5_sd'))))
     encoder = teach_encoder(decoding, axes, seed=seed, **how)
     with torch.no_grad(): beats = torch.cat([beat_envelope(without_wander(decoding(part, torch.zeros(len(part), 250, 10))), 40)[:, ::4] for part in axes[:library].split(50)])
     whole = {f'encoder.{name}': part.half() for name, part in encoder.state_dict().items() if part.is_floating_point()} | skips
