@@ -18,9 +18,10 @@ from ..generators.pulse2pulse import noise_stream
 from ..signals.delineate import delineate
 from ..signals.measure import disturbance, measure
 
-# %% ../../nbs/evaluation/01_walks.ipynb #87eb8785
-VALUES = np.linspace(-2, 2, 9)
+# %% ../../nbs/evaluation/01_walks.ipynb #a7f04789
+VALUES = np.linspace(-2, 2, 9)     # standard deviations
 
+# %% ../../nbs/evaluation/01_walks.ipynb #5a85e394
 def effects(
     n:int, # How many records to start from
     seed:int, # Of their noise; it should not have been used to find the controls
@@ -38,7 +39,7 @@ def effects(
             rows.append(pd.concat([pd.DataFrame(dict(start=start, control=control, value=VALUES)), table.reset_index(drop=True)], axis=1))
     return pd.concat(rows, ignore_index=True)
 
-# %% ../../nbs/evaluation/01_walks.ipynb #b4843b7e
+# %% ../../nbs/evaluation/01_walks.ipynb #ce4dcb55
 def summarise(
     effects:pd.DataFrame, # As `effects` makes it
 )->pd.DataFrame: # One row a start and control: spearman, then for each measure its change for one standard deviation asked
@@ -49,14 +50,14 @@ def summarise(
         rows.append(dict(start=start, control=control, spearman=spearmanr(part.value, part[control], nan_policy='omit')[0]) | slopes.to_dict())
     return pd.DataFrame(rows)
 
-# %% ../../nbs/evaluation/01_walks.ipynb #e10935c9
+# %% ../../nbs/evaluation/01_walks.ipynb #42b5d062
 def shipped_table(
     name:str, # 'effects.csv', 'walks.csv' or 'jumps.csv'
 )->pd.DataFrame:
     "A table of results that ships beside the weights of the controls."
     return pd.read_csv(files('deepsynthbody_nb')/'weights'/'controls'/name)
 
-# %% ../../nbs/evaluation/01_walks.ipynb #db59f1a6
+# %% ../../nbs/evaluation/01_walks.ipynb #aec2f89d
 def qualities(
     x, # ECGs, dims (record, lead, time), mV
 )->pd.DataFrame: # One row a record: wander_mv, noise_mv, heart_rate_bpm, amplitude_mv
@@ -79,9 +80,10 @@ def share_outside(
     outside = ~((table >= low) & (table <= high))
     return pd.concat([outside.mean(), pd.Series(dict(any=outside.any(axis=1).mean()))])
 
-# %% ../../nbs/evaluation/01_walks.ipynb #8d579ec3
+# %% ../../nbs/evaluation/01_walks.ipynb #2cb3bda4
 WAYS = ('bottleneck, straight', 'bottleneck, arc', 'noise, arc')
 
+# %% ../../nbs/evaluation/01_walks.ipynb #169232c1
 def midway(
     pairs:int, # How many pairs of records
     way:str, # One of WAYS
@@ -98,7 +100,7 @@ def midway(
             found += [between(*ends, t, way.split(', ')[1]) for t in parts]
     return join(found)
 
-# %% ../../nbs/evaluation/01_walks.ipynb #e6ba043b
+# %% ../../nbs/evaluation/01_walks.ipynb #537dcec7
 def jumps(
     x, # ECGs along a walk, dims (record, lead, time), mV
 )->pd.DataFrame: # One row a pair of beats in neighbouring records: step, time_s, slide_ms, change_mv; NaN for beats without a partner

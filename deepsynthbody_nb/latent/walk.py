@@ -27,9 +27,10 @@ def arc(
     if math.sin(omega) < 1e-3: return middle + torch.lerp(a, b, t)                    # the same direction, or opposite ones
     return middle + (math.sin((1 - t)*omega)*a + math.sin(t*omega)*b)/math.sin(omega)
 
-# %% ../../nbs/latent/01_walk.ipynb #2bbbafdc
+# %% ../../nbs/latent/01_walk.ipynb #b1e2d0b0
 SPACES, PATHS = ('bottleneck', 'noise'), ('straight', 'arc')
 
+# %% ../../nbs/latent/01_walk.ipynb #7161336e
 def between(
     a:Latent, # One record
     b:Latent, # Another
@@ -44,7 +45,7 @@ def between(
     skips = tuple(arc(p, q, t, (p.mean(-1, keepdim=True) + q.mean(-1, keepdim=True))/2) for p, q in zip(a.skips, b.skips))
     return Latent(bottleneck, skips, (f'{100*t:.4g} % of the way from {a.origin[0]} to {b.origin[0]}',))
 
-# %% ../../nbs/latent/01_walk.ipynb #c41fe8d0
+# %% ../../nbs/latent/01_walk.ipynb #3a67150e
 def noise_between(
     a:torch.Tensor, # Noise of one record, uniform in (-1, 1)
     b:torch.Tensor, # Noise of another
@@ -55,7 +56,7 @@ def noise_between(
     a, b = (torch.special.ndtri(((noise.double() + 1)/2).clamp(1e-9, 1 - 1e-9)) for noise in (a, b))
     return (2*torch.special.ndtr(arc(a, b, t)) - 1).float()
 
-# %% ../../nbs/latent/01_walk.ipynb #89226596
+# %% ../../nbs/latent/01_walk.ipynb #a006b21b
 def walk(
     seeds, # Two seeds or more; the first record of each is visited
     steps:int, # From one record to the next

@@ -19,7 +19,7 @@ from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import _then_moved, write
 from ..signals.leads import to_12_lead
 from ..signals.measure import measure
-from ..latent.bottleneck import decode, latents, reach
+from ..latent.bottleneck import decode, latents, preview, reach
 from ..latent.controls import CONTROLS, move
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
@@ -86,10 +86,10 @@ def _one_thread():
     finally: torch.set_num_threads(before)
 
 def _decoded(start, values):
-    "The latent moved, and its ECG; that it is far out is for the page to say."
+    "The latent moved, and its ECG within 1 µV; that it is far out is for the page to say."
     with _one_thread(), warnings.catch_warnings(action='ignore'):
         latent = move(start, values) if values else start
-        return latent, decode(latent)
+        return latent, preview(latent)
 
 def _aside(job, then, wait=0):
     "Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once where there is none."
@@ -135,7 +135,7 @@ class LatentWalk(widgets.VBox):
     @property
     def ecg(self):
         "The record shown: DataArray (lead, time), `LEADS_12`, mV."
-        return to_12_lead(self._x)[0].assign_attrs(seed=self._seed)
+        return to_12_lead(decode(self.latent))[0].assign_attrs(seed=self._seed)
 
     def close(self):
         "Stop playing and take the widget off every page."
