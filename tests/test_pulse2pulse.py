@@ -87,5 +87,5 @@ def test_an_absent_device_is_named():
 
 def test_the_shipped_sample_is_record_5_of_seed_0(tmp_path):
     again, = ecg.generate(1, tmp_path, start_id=5, seed=0, leads=12, format='wfdb')
-    np.testing.assert_allclose(read(again), read(ROOT/'data'/'sample.hea'), atol=.0016)      # mV: 1 µV in I and II is 1.5 in the leads computed from them
+    np.testing.assert_allclose(read(again), read(ROOT/'data'/'sample.hea'), atol=.0021)      # mV: 1 µV in I and II is 1.5 in the leads computed from them, rounded 2
     assert read(ROOT/'data'/'sample.hea').attrs['comments'] == ['synthetic: generator pulse2pulse, seed 0, record 5']

@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/bottleneck.html.md
 
 # %% auto #0
 __all__ = ['COORDINATES', 'FOLLOWERS', 'Latent', 'encode', 'latents', 'join', 'activations', 'decode', 'preview',
-           'follow_network', 'density', 'along', 'leftover', 'moved_to', 'reach', 'draw_latents']
+           'follow_network', 'density', 'along', 'placed', 'leftover', 'moved_to', 'reach', 'draw_latents']
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #92e6d9d0
 import functools
@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np, torch, xarray as xr
 import torch.nn.functional as F
 from torch import nn
-from ..generators.pulse2pulse import FULL_SCALE, FoldedDecoder, load_pulse2pulse, noise_stream
+from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from ..signals.leads import as_ecg
 from ..weights.shipped import load_shipped
 
-# %% ../../nbs/latent/00_bottleneck.ipynb #fa1b7713
-@dataclass(frozen=True)
+# %% ../../nbs/latent/00_bottleneck.ipynb #e691ca4f
+@dataclass(frozen=True, eq=False)                                             # each its own, so that functions can remember what they made of it
 class Latent:
     "What the encoder makes of the noise of n records; `latent[3]`, `latent[2:5]` and `latent[[0, 0]]` are latents too."
     bottleneck:torch.Tensor # Shape (n, 250, 2), before the leaky ReLU
@@ -74,22 +74,17 @@ def decode(
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, mV; the coordinate `origin` says where each comes from
     "The ECGs of some latents: whole µV, one record at a time."
     model, levels = load_pulse2pulse(), activations(latent)
-    values = torch.cat([(model.decode([level[k:k + 1] for level in levels])*FULL_SCALE).int() for k in range(len(latent))])
-    x = as_ecg(values.numpy()/np.float32(1000), 500).assign_attrs(model='pulse2pulse')
+    made = torch.cat([model.decode([level[k:k + 1] for level in levels]) for k in range(len(latent))])
+    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(model='pulse2pulse')
     return x.assign_coords(record=np.arange(len(latent)), origin=('record', list(latent.origin)))
 
-# %% ../../nbs/latent/00_bottleneck.ipynb #c01d0ee4
-@functools.lru_cache(maxsize=1)
-def _folded(): return FoldedDecoder(load_pulse2pulse())
-
+# %% ../../nbs/latent/00_bottleneck.ipynb #96b0d24f
 @torch.inference_mode()
 def preview(
     latent:Latent,
-)->xr.DataArray: # As `decode` gives it; some samples differ by 1 µV
-    "The ECGs of some latents, faster."
-    values = (_folded()(activations(latent))*FULL_SCALE).int()
-    x = as_ecg(values.numpy()/np.float32(1000), 500).assign_attrs(model='pulse2pulse')
-    return x.assign_coords(record=np.arange(len(latent)), origin=('record', list(latent.origin)))
+)->np.ndarray: # Shape (n, 8, 5000), leads `LEADS_8`, µV, int16; some samples differ from those of `decode` by 1 µV
+    "The ECGs of some latents, quickly and without labels."
+    return (folded_decoder()(activations(latent))*FULL_SCALE).short().numpy()
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #2189ac18
 COORDINATES, FOLLOWERS = 10, 54     # wide axes to walk along; narrow ones that follow
@@ -118,6 +113,13 @@ def along(
     "Where latents lie along principal axes of the bottleneck; along the ten wide ones if not told otherwise."
     d = density()
     return (latent.bottleneck.flatten(1) - d['mean'])@d['axes'][first:last].T/d['sd'][first:last]
+
+def placed(
+    axes:torch.Tensor, # Along the first principal axes, shape (n, how many), standard deviations
+)->torch.Tensor: # Shape (n, 250, 2)
+    "The bottleneck at a place given by its axes; those not given are at their mean."
+    d, some = density(), slice(0, axes.shape[1])
+    return (d['mean'] + (axes*d['sd'][some])@d['axes'][some]).unflatten(1, (250, 2))
 
 def leftover(
     latent:Latent,
@@ -153,5 +155,4 @@ def draw_latents(
     drawn = torch.randn(n, 500, generator=torch.Generator().manual_seed(seed))
     wide, narrow = slice(0, COORDINATES), slice(COORDINATES, COORDINATES + FOLLOWERS)
     drawn[:, narrow] = d['follow'](drawn[:, wide]) + d['spread']*drawn[:, narrow]
-    bottleneck = (d['mean'] + (drawn*d['sd'])@d['axes']).unflatten(1, fresh.bottleneck.shape[1:])
-    return Latent(bottleneck, fresh.skips, tuple(f'drawn with seed {seed}, record {k}' for k in range(n)))
+    return Latent(placed(drawn), fresh.skips, tuple(f'drawn with seed {seed}, record {k}' for k in range(n)))

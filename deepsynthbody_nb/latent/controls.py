@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
 from torch import nn
-from ..generators.pulse2pulse import FoldedDecoder, load_pulse2pulse
+from ..generators.pulse2pulse import folded_decoder, interleaved
 from .bottleneck import Latent, along, join, moved_to, reach
 from ..weights.shipped import load_shipped
 
@@ -40,10 +40,7 @@ def standardised(
     values = table[list(CONTROLS.values())].astype(float).set_axis(list(CONTROLS), axis=1)
     return (values.assign(rr_variability=np.log(values.rr_variability)) - mean)/sd
 
-# %% ../../nbs/latent/02_controls.ipynb #e426c395
-@functools.lru_cache(maxsize=1)
-def _two_levels(): return FoldedDecoder(load_pulse2pulse()).convs[:2]
-
+# %% ../../nbs/latent/02_controls.ipynb #2cf48924
 class Reader(nn.Module):
     "Bottlenecks (n, 250, 2) to the ten measures (n, 10) of their ECGs, in standard deviations."
     def __init__(self):
@@ -55,10 +52,9 @@ class Reader(nn.Module):
 
     def features(self, bottleneck):
         "What two levels of the decoder make of a bottleneck, shape (n, 150, 50)."
-        level = lambda conv, x: F.relu(conv(x).unflatten(1, (-1, 5)).transpose(2, 3).flatten(2))
-        first, second = _two_levels()
-        x = level(first, F.leaky_relu(bottleneck, .01))
-        return level(second, torch.cat((x, self.skip.expand(len(x), -1, -1)), 1))
+        first, second = folded_decoder().convs[:2]
+        x = F.relu(interleaved(first(F.leaky_relu(bottleneck, .01)), 5))
+        return F.relu(interleaved(second(torch.cat((x, self.skip.expand(len(x), -1, -1)), 1)), 5))
 
     def read(self, features):
         x = F.silu(self.look[0](features*self.scale))
@@ -86,7 +82,8 @@ def slope(
     there:torch.Tensor, # Along the wide axes, shape (10,)
 )->torch.Tensor: # Shape (10 measures, 10 axes), standard deviations
     "How the readings change with the coordinates, at some other coordinates of a record."
-    reader, _ = load_controls(); _two_levels()
+    reader, _ = load_controls()
+    folded_decoder()                                                          # loaded here: not inside of the derivative
     return torch.func.jacfwd(lambda w: reader(moved_to(latent, w[None]).bottleneck)[0])(there)
 
 # %% ../../nbs/latent/02_controls.ipynb #ad28b813

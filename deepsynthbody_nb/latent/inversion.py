@@ -8,13 +8,14 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/inversion.html.md"
 __all__ = ['without_wander', 'correlation', 'beat_envelope', 'Decoding', 'Encoder', 'load_inversion', 'first_guesses', 'refine',
            'invert', 'nearness']
 
-# %% ../../nbs/latent/03_inversion.ipynb #d04ee9c0
+# %% ../../nbs/latent/03_inversion.ipynb #39236d37
 import functools
+from dataclasses import replace
 import numpy as np, torch, xarray as xr
 import torch.nn.functional as F
 from torch import nn
-from ..generators.pulse2pulse import FULL_SCALE, FoldedDecoder, load_pulse2pulse
-from .bottleneck import COORDINATES, FOLLOWERS, Latent, decode, density, join
+from ..generators.pulse2pulse import DECODER, FULL_SCALE, folded_decoder, interleaved
+from .bottleneck import COORDINATES, FOLLOWERS, Latent, decode, density, join, placed
 from ..signals.draw import provenance
 from ..signals.leads import as_ecg, to_8_lead
 from ..weights.shipped import load_shipped
@@ -56,25 +57,21 @@ class Decoding:
     "ECGs (n, 8, 5000), 1 standing for 6 mV, from axes (n, 64), coarsest skip (n, 250, 10) and next finer one (n, 150, 50), all in their standard deviations."
     def __init__(self, finest, means, sds): # Two skips that stay, mean and sd of the two others (finer first), each (1, channels, time)
         self.finest, self.means, self.sds, self.levels = finest, means, sds, []
-        for depth, conv in enumerate(FoldedDecoder(load_pulse2pulse()).convs):
-            own, up, stays = conv.in_channels//2, (5, 5, 5, 2, 5, 2)[depth], depth in (3, 4)
+        for depth, (conv, (_, _, up)) in enumerate(zip(folded_decoder().convs, DECODER)):
+            own, stays = conv.in_channels//2, depth in (3, 4)
             level = functools.partial(F.conv1d, padding=conv.padding)
             share = level(finest[4 - depth], conv.weight[:, own:]) if stays else 0
             weight = conv.weight[:, :own] if stays else conv.weight
             self.levels.append((functools.partial(level, weight=weight.contiguous()), share + conv.bias[:, None], up))
 
-    def bottleneck(self, axes):
-        d = density()
-        return (d['mean'] + (axes*d['sd'][:64])@d['axes'][:64]).view(-1, 250, 2)
-
     def skips(self, coarse, fine): return self.means[0] + self.sds[0]*fine, self.means[1] + self.sds[1]*coarse
 
     def __call__(self, axes, coarse, fine=None):
         fine = coarse.new_zeros(len(coarse), 150, 50) if fine is None else fine
-        x, free = F.leaky_relu(self.bottleneck(axes), .01), self.skips(coarse, fine)
+        x, free = F.leaky_relu(placed(axes), .01), self.skips(coarse, fine)
         for depth, (level, rest, up) in enumerate(self.levels):
             if depth in (1, 2): x = torch.cat((x, free[-depth]), 1)
-            x = (level(x) + rest).unflatten(1, (-1, up)).transpose(2, 3).flatten(2)
+            x = interleaved(level(x) + rest, up)
             x = F.relu(x) if depth < 5 else torch.tanh(x)
         return x
 
@@ -130,7 +127,7 @@ def refine(
     free_fine:bool=False, # Look for the finer skip, too
 )->tuple: # axes, coarse skip, fine skip (n, 150, 50), loss (n,)
     "Follow gradients from several places at once."
-    decoding, scale = load_inversion()[1], density()['sd'][:64]/density()['sd'][0]
+    decoding, scale = load_inversion()[1], density()['sd'][:axes.shape[1]]/density()['sd'][0]
     own, coarse, fine = (axes*scale).clone().requires_grad_(), coarse.clone().requires_grad_(), torch.zeros(len(axes), 150, 50, requires_grad=free_fine)
     rates = [(own, rate), (coarse, .02)] + ([(fine, .1)] if free_fine else [])
     optimiser, beats = torch.optim.Adam([dict(params=[p], top=top) for p, top in rates], betas=(.9, .99)), {w: beat_envelope(x, w) for w in widths if w}
@@ -166,9 +163,9 @@ def _nearest(record, seed):
     axes, coarse, _, loss = refine(x, axes, torch.zeros(len(axes), 250, 10), 60, .03, (120, 80, 50, 30))
     best = loss.argmin()
     axes, coarse, fine, _ = refine(x, axes[best:best + 1], coarse[best:best + 1], 200, .02, (30, 20, 0, 0), free_fine=True)
-    found = Latent(decoding.bottleneck(axes), (*decoding.finest, *decoding.skips(coarse, fine)), ('found by inversion',))
+    found = Latent(placed(axes), (*decoding.finest, *decoding.skips(coarse, fine)), ('found by inversion',))
     r = float(nearness(found, record).mean())
-    return Latent(found.bottleneck, found.skips, (f"found by inversion of {provenance(record) or 'an ECG'}, mean correlation {r:.2f}",))
+    return replace(found, origin=(f"found by inversion of {provenance(record) or 'an ECG'}, mean correlation {r:.2f}",))
 
 # %% ../../nbs/latent/03_inversion.ipynb #e9e25d48
 def nearness(

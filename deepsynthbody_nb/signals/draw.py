@@ -7,13 +7,14 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/draw.html.md"""
 # %% auto #0
 __all__ = ['SPEED', 'GAIN', 'Paper', 'draw_ecg', 'one_record', 'provenance', 'write_gif']
 
-# %% ../../nbs/signals/02_draw.ipynb #ae939a99
-import io, os
+# %% ../../nbs/signals/02_draw.ipynb #f814997b
+import io
 from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from .files import _then_moved
 from .leads import LEADS_12, as_ecg, to_12_lead
 
 # %% ../../nbs/signals/02_draw.ipynb #43922d70
@@ -132,12 +133,11 @@ def write_gif(
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
         pictures.append(picture if frames else picture.quantize(64, palette=pictures[0] if pictures else None, dither=Image.Dither.NONE))
-    if not frames: return [_whole_picture(path, pictures[0], format='GIF', save_all=True, append_images=pictures[1:], duration=1000/per_second, loop=0)]
+    if not frames:
+        with _then_moved(path.parent, [path.name]) as tmp: pictures[0].save(tmp/path.name, save_all=True, append_images=pictures[1:], duration=1000/per_second, loop=0)
+        return [path]
     path.mkdir(parents=True, exist_ok=True)
-    return [_whole_picture(path/f'{k:0{len(str(len(pictures)))}}.png', picture, format='PNG') for k, picture in enumerate(pictures)]
-
-def _whole_picture(path, picture, **how):
-    "Write beside, then rename: never half there."
-    part = path.with_name(path.name + '.part')
-    picture.save(part, **how); os.replace(part, path)
-    return path
+    names = [f'{k:0{len(str(len(pictures)))}}.png' for k in range(len(pictures))]
+    with _then_moved(path, names) as tmp:
+        for name, picture in zip(names, pictures): picture.save(tmp/name)
+    return [path/name for name in names]

@@ -7,15 +7,15 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/controls.html.md
 # %% auto #0
 __all__ = ['measured_bottlenecks', 'bottlenecks_of', 'teach', 'fit_axes', 'fit_density', 'teach_reader', 'train_controls']
 
-# %% ../../nbs/training/01_controls.ipynb #052a43ce
-import os
+# %% ../../nbs/training/01_controls.ipynb #7510ffce
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
-from ..generators.pulse2pulse import FULL_SCALE, FoldedDecoder, load_pulse2pulse, noise_stream
+from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from torch import nn
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, follow_network
 from ..latent.controls import CONTROLS, Reader, standardised
+from ..signals.files import _then_moved
 from ..signals.leads import as_ecg
 from ..signals.measure import measure
 
@@ -28,21 +28,20 @@ def measured_bottlenecks(
 )->tuple: # Bottlenecks (n, 500) before the leaky ReLU, and a table of the ten measures, n rows
     "Records of a seed as bottlenecks and measures."
     from tqdm.auto import tqdm
-    model, noise, parts = load_pulse2pulse(), noise_stream(seed), []
-    decoder = FoldedDecoder(model)
+    noise, parts = noise_stream(seed), []
     for first in tqdm(range(0, n, 100), unit='hundred', disable=not progress):
         drawn = torch.stack([next(noise) for _ in range(min(100, n - first))])
         kept = None if folder is None else Path(folder)/f'{seed}_{first}_{len(drawn)}.npz'
         if kept is not None and kept.exists(): parts.append(np.load(kept)['part']); continue
-        parts.append(_measured(model, decoder, drawn))
+        parts.append(_measured(drawn))
         if kept is None: continue
-        with open(kept.with_suffix('.part'), 'wb') as file: np.savez(file, part=parts[-1])
-        os.replace(kept.with_suffix('.part'), kept)
+        with _then_moved(kept.parent, [kept.name]) as tmp: np.savez(tmp/kept.name, part=parts[-1])
     every = np.concatenate(parts)
     return every[:, :500], pd.DataFrame(every[:, 500:], columns=list(CONTROLS.values()))
 
 @torch.inference_mode()
-def _measured(model, decoder, noise):
+def _measured(noise):
+    model, decoder = load_pulse2pulse(), folded_decoder()
     levels = model.encode(noise)
     values = torch.cat([(decoder([level[k:k + 8] for level in levels])*FULL_SCALE).int() for k in range(0, len(noise), 8)])
     table = measure(as_ecg(values.numpy()/np.float32(1000), 500))[list(CONTROLS.values())]
@@ -143,8 +142,7 @@ def train_controls(
     density = fit_density(np.concatenate((bottlenecks, more)), steps)
     reader = teach_reader(bottlenecks[~kept], m[~kept], steps)
     tensors = dict(reader.state_dict(), mean=torch.from_numpy(mean.to_numpy('float32')), sd=torch.from_numpy(sd.to_numpy('float32')))
-    for name, content in (('bottleneck', density), ('controls', tensors)):
-        part = Path(folder)/f'{name}.part'
-        save_file(content, part); os.replace(part, Path(folder)/f'{name}.safetensors')
+    with _then_moved(Path(folder), ['bottleneck.safetensors', 'controls.safetensors']) as tmp:
+        save_file(density, tmp/'bottleneck.safetensors'); save_file(tensors, tmp/'controls.safetensors')
     read = torch.cat([reader(part) for part in torch.from_numpy(bottlenecks[kept]).view(-1, 250, 2).split(64)]).numpy()
     return pd.Series(1 - np.nanmean((read - m[kept])**2, 0)/np.nanvar(m[kept], 0), index=list(CONTROLS))

@@ -7,8 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/inversion.html.m
 # %% auto #0
 __all__ = ['pairs', 'teach_encoder', 'train_inversion']
 
-# %% ../../nbs/training/02_inversion.ipynb #0d236b6d
-import os
+# %% ../../nbs/training/02_inversion.ipynb #95ac3a80
 from pathlib import Path
 import torch
 import torch.nn.functional as F
@@ -16,6 +15,7 @@ from torch import nn
 from ..generators.pulse2pulse import noise_stream
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, along, density, encode
 from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, without_wander, _smoothed
+from ..signals.files import _then_moved
 
 # %% ../../nbs/training/02_inversion.ipynb #caa240b0
 def pairs(
@@ -40,7 +40,8 @@ def teach_encoder(
     seed:int=0, # Of the weights and of every draw
 )->Encoder: # In evaluation mode
     "An encoder that has learnt to guess the axes of an ECG."
-    weight = density()['sd'][:axes.shape[1]]/density()['sd'][:axes.shape[1]].mean()
+    sd = density()['sd'][:axes.shape[1]]
+    weight = sd/sd.mean()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = Encoder().train()
@@ -81,6 +82,6 @@ def train_inversion(
     with torch.no_grad(): beats = torch.cat([beat_envelope(without_wander(decoding(part, torch.zeros(len(part), 250, 10))), 40)[:, ::4] for part in axes[:library].split(50)])
     whole = {f'encoder.{name}': part.half() for name, part in encoder.state_dict().items() if part.is_floating_point()} | skips
     whole |= dict(library_axes=axes[:library].half().contiguous(), library_envelopes=(beats/beats.abs().amax(1, keepdim=True)*127).round().to(torch.int8))
-    part = Path(f'{out}.part')
-    save_file(whole, part); os.replace(part, out)
-    return Path(out)
+    out = Path(out)
+    with _then_moved(out.parent, [out.name]) as tmp: save_file(whole, tmp/out.name)
+    return out

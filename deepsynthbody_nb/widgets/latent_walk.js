@@ -191,10 +191,11 @@ function render({model, el}) {
     else model.send(name[0] === '.' ? {do: 'save', value: name} : {do: name, value})
   }
   const wave = name => { const view = model.get(name); if (kept[name]?.view !== view) kept[name] = {view, samples: samples(view)}; return kept[name].samples }
-  const update = () => panel.show({ecg: wave('ecg'), start: wave('start'), sheet: model.get('sheet'), ghost: model.get('ghost'), measures: model.get('measures'), rate: 500, ...model.get('said')})
+  // ipywidgets leaves the handles of its sliders without a name
   const name = () => document.querySelectorAll('.dsw-controls .widget-slider').forEach(s => s.querySelector('.noUi-handle')?.setAttribute('aria-label', `${s.querySelector('.widget-label')?.textContent}, standard deviations`))
+  const update = () => { name(); panel.show({ecg: wave('ecg'), start: wave('start'), sheet: model.get('sheet'), ghost: model.get('ghost'), measures: model.get('measures'), rate: 500, ...model.get('said')}) }
   model.on('change', update); update()
-  const naming = setTimeout(name, 500)                               // ipywidgets leaves the handles of its sliders without a name
+  const naming = setTimeout(name, 500)                               // if the sliders came later than the page
   return () => { model.off('change', update); clearTimeout(naming); panel.stop() }
 }
 

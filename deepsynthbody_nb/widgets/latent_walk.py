@@ -17,7 +17,7 @@ from IPython.display import HTML
 from scipy.signal import decimate
 from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import _then_moved, write
-from ..signals.leads import to_12_lead
+from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
 from ..latent.bottleneck import decode, latents, preview, reach
 from ..latent.controls import CONTROLS, move
@@ -69,14 +69,19 @@ def _code(seed, values):
     door = 'import deepsynthbody_nb.cardiovascular.ecg as ecg\n\n'
     if seed is not None and not moved: return f"{door}x = ecg.sample(1, seed={seed})[0]"
     if seed is not None and len(moved) == 1: return f"{door}x = ecg.vary({next(iter(moved))!r}, [{next(iter(moved.values()))}], seed={seed})[0]"
-    homes = {}
-    for f in (decode, latents, move, to_12_lead): homes.setdefault(f.__module__, []).append(f.__name__)
-    lines = [f"from {home} import {', '.join(names)}" for home, names in homes.items()]
     start = 'latent' if seed is None else f'latents(1, seed={seed})'
-    return '\n'.join(lines + ['', f"x = to_12_lead(decode(move({start}, {moved})))[0]" + ('   # latent: the one you gave to LatentWalk' if seed is None else '')])
+    return _ROOMS + f"x = to_12_lead(decode(move({start}, {moved})))[0]" + ('   # latent: the one you gave to LatentWalk' if seed is None else '')
 
-# %% ../../nbs/widgets/00_latent_walk.ipynb #deae5e25
-def _microvolt(x): return np.rint(x.values[0]*1000).astype('<i2').tobytes()
+_ROOMS = """from deepsynthbody_nb.latent.bottleneck import decode, latents
+from deepsynthbody_nb.latent.controls import move
+from deepsynthbody_nb.signals.leads import to_12_lead
+
+"""
+
+# %% ../../nbs/widgets/00_latent_walk.ipynb #a20d1d85
+def _bytes(microvolt): return microvolt.astype('<i2').tobytes()
+
+def _row(microvolt): return measure(as_ecg(microvolt/np.float32(1000))).iloc[0]
 
 @contextlib.contextmanager
 def _one_thread():
@@ -86,10 +91,10 @@ def _one_thread():
     finally: torch.set_num_threads(before)
 
 def _decoded(start, values):
-    "The latent moved, and its ECG within 1 µV; that it is far out is for the page to say."
+    "The latent moved, and its ECG in µV, shape (8, 5000); that it is far out is for the page to say."
     with _one_thread(), warnings.catch_warnings(action='ignore'):
         latent = move(start, values) if values else start
-        return latent, preview(latent)
+        return latent, preview(latent)[0]
 
 def _aside(job, then, wait=0):
     "Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once where there is none."
@@ -123,13 +128,15 @@ class LatentWalk(widgets.VBox):
         if latent is not None and len(latent) != 1: raise ValueError(f"a walk starts from the latent of one record, this one holds {len(latent)}; choose one, such as latent[:1]")
         super().__init__()
         self._given, self._folder, self._one_at_a_time = latent, Path(folder), threading.RLock()   # JupyterLab's messages come on more than one thread
-        self._past, self._saved, self._turn, self._setting, self._playing, self._touched, self._when = [], set(), 0, False, False, controls[0], 0
+        self._past, self._saved, self._turn, self._setting, self._playing, self._when = [], set(), 0, False, False, 0
+        self._order = [*controls[1:], controls[0]]                               # as touched, the latest last: only its way changes with a move
         self._begin(None if latent is not None else seed)
         self._build(controls)
         self._show()
 
     seed = property(lambda self: self._seed, lambda self, seed: self._go(seed, self.values), doc="Seed of the start record, None for a given latent; may be set.")
-    values = property(lambda self: {c: slider.value for c, slider in self._sliders.items()}, lambda self, values: self._go(self._seed, values), doc="Control: standard deviations; may be set, in part.")
+    values = property(lambda self: {c: self._sliders[c].value for c in self._order}, lambda self, values: self._go(self._seed, values), doc="Control: standard deviations, in the order touched; may be set, in part.")
+    _touched = property(lambda self: self._order[-1])
     code = property(lambda self: _code(self._seed, self.values), doc="Python lines that make the record shown.")
 
     @property
@@ -185,15 +192,15 @@ def _show(self:LatentWalk):
     values = self.values
     self.latent, self._x = _decoded(self._start, values)
     with self._page.hold_sync():
-        self._page.ecg, self._page.start = _microvolt(self._x), _microvolt(self._start_x)
+        self._page.ecg, self._page.start = _bytes(self._x), _bytes(self._start_x)
         self._say(title=_title(self._seed, values), seed=None if self._seed is None else str(self._seed), code=self.code, warning=_warning(self.latent),
             undo=bool(self._past), touched=_words(self._touched), playing=bool(self._playing), note='')
     self._turn += 1
     turn, x, start = self._turn, self._x, self._start_x
     def job():
         if turn != self._turn: return
-        row = measure(x).iloc[0]
-        return row, (self._start_row if self._start_row is not None else measure(start).iloc[0] if any(values.values()) else row)
+        row = _row(x)
+        return row, (self._start_row if self._start_row is not None else _row(start) if any(values.values()) else row)
     _aside(job, lambda rows: self._measured(*rows) if rows and turn == self._turn else None, .2)
 
 @patch
@@ -213,7 +220,7 @@ def _moved(self:LatentWalk, control, old):
         if self._setting: return
         self._playing, now = False, time.monotonic()
         if control != self._touched or now - self._when > .7: self._past.append((self._seed, self.values | {control: old}))
-        self._touched, self._when = control, now
+        self._order, self._when = [*(c for c in self._order if c != control), control], now
         self._show()
 
 @patch
@@ -225,7 +232,7 @@ def _go(self:LatentWalk, seed, values, undoable=True):
         before = self._seed, self.values
         if seed != self._seed: self._begin(seed)
         if undoable: self._past.append(before)
-        self._setting, self._when = True, 0
+        self._order, self._setting, self._when = [*(c for c in self._order if c not in values), *values], True, 0
         try:
             for c, value in values.items(): self._sliders[c].value = value
         finally: self._setting = False
@@ -272,8 +279,7 @@ def save(self:LatentWalk,
     "Save what is shown, whole or not at all; raises `ValueError` for another suffix, `OSError` naming a folder that cannot be written to."
     path = Path(path)
     if path.suffix not in _SAVERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_SAVERS)}")
-    x = self.ecg
-    if path.suffix == '.hea': return write(x, path)
+    if path.suffix == '.hea': return write(self.ecg, path)
     with _then_moved(path.parent, [path.name]) as folder: _SAVERS[path.suffix](self, folder/path.name)
     return path
 
@@ -321,10 +327,10 @@ def static_walk(
     if unknown := [c for c in controls if c not in CONTROLS]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(CONTROLS)}")
     start, at = latents(1, seed=seed), [{}] + [{c: value} for c in controls for value in _STEPS if value]
     moved, ecgs = zip(*(_decoded(start, values) for values in at))
-    rows = [measure(x).iloc[0] for x in ecgs]
+    rows = [_row(x) for x in ecgs]
     frames = [_frame(seed, *each, rows[0]) | {'found': [_found(c, each[2]) for c in controls]} for each in zip(at, moved, rows)]
     number = iter(range(1, len(at)))
-    data = dict(waves=_packed(np.stack([decimate(x.values[0], 2, axis=-1) for x in ecgs])), rate=250, samples=ecgs[0].sizes['time']//2, steps=_STEPS, frames=frames,
+    data = dict(waves=_packed(decimate(np.stack(ecgs)/np.float32(1000), 2, axis=-1)), rate=250, samples=ecgs[0].shape[-1]//2, steps=_STEPS, frames=frames,
         controls=[dict(label=_words(c), frames=[next(number) if value else 0 for value in _STEPS]) for c in controls])
     text = json.dumps(data, ensure_ascii=False).replace('</', '<\\/')
     name = f"walk-{zlib.crc32(text.encode()):08x}"
