@@ -14,7 +14,9 @@ import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
 from torch import nn
 from ..generators.pulse2pulse import folded_decoder, interleaved
-from .bottleneck import Latent, along, join, moved_to, reach
+from .bottleneck import Latent, along, join, moved_to, preview, reach
+from ..signals.delineate import delineate
+from ..signals.leads import as_ecg
 from ..weights.shipped import load_shipped
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
@@ -92,12 +94,14 @@ _STEP, _ASKED, _HELD = .25, .3, 3     # standard deviations; caution for the mea
 @functools.lru_cache(maxsize=64)
 def _way(latent, control, sign, steps):
     "Coordinates (steps + 1, 10) along a control, a quarter of a standard deviation apart."
-    asked = torch.tensor([float(name == control) for name in CONTROLS])
-    caution, way = torch.diag(torch.where(asked > 0, _ASKED, _HELD)), [along(latent)[0]]
-    for _ in range(steps):
-        J = slope(latent, way[-1])
-        way.append(way[-1] + J.T@torch.linalg.solve(J@J.T + caution, sign*_STEP*asked))
+    if control == 'qrs_axis': return _searched_way(latent, sign, steps)
+    way = [along(latent)[0]]
+    for _ in range(steps): way.append(way[-1] + _step(slope(latent, way[-1]), control, sign*_STEP))
     return torch.stack(way)
+
+def _step(J, control, by):
+    asked = torch.tensor([float(name == control) for name in CONTROLS])
+    return J.T@torch.linalg.solve(J@J.T + torch.diag(torch.where(asked > 0, _ASKED, _HELD)), by*asked)
 
 @functools.lru_cache(maxsize=64)
 def _moved(latent, control, value):
@@ -109,7 +113,42 @@ def _moved(latent, control, value):
     origin = (f'{latent.origin[0]}, {control} {value:+.4g} SD',)
     return replace(moved_to(latent, torch.lerp(way[k], way[k + 1], at - k)[None]), origin=origin)
 
-# %% ../../nbs/latent/02_controls.ipynb #20f93ac5
+# %% ../../nbs/latent/02_controls.ipynb #b5a1e912
+_PLACES = 12                          # looked at in each step, besides four on the reader's own line
+
+def _axes(latent):
+    "QRS axis of each record, degrees; NaN where no QRS is found."
+    v = preview(latent)[:, :2]/np.float32(1000)
+    marks, found = delineate(as_ecg(v, 500, ['I', 'II'])), np.full(len(v), np.nan)
+    for r, own in marks[marks.lead.eq('all') & marks.wave.eq('QRS')].groupby('record'):
+        ends = np.round(own[['onset_s', 'offset_s']].dropna().to_numpy()*500).astype(int)
+        areas = [(v[r][:, on:off] - v[r][:, on - 12:on - 2].mean(1, keepdims=True)).sum(1) for on, off in ends if on >= 12]
+        if areas: I, II = np.median(areas, 0); found[r] = math.degrees(math.atan2((2*II - I)/math.sqrt(3), I))
+    return found
+
+@torch.no_grad()
+def _searched_way(latent, sign, steps):
+    reader, usual = load_controls()
+    sd, others = float(usual.sd['qrs_axis']), [k for k, name in enumerate(CONTROLS) if name != 'qrs_axis']
+    start, reached, way = reader(latent.bottleneck), _axes(latent)[0], [along(latent)[0]]
+    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES)[:, None]
+    for _ in range(math.ceil(steps/2)):
+        J = slope(latent, way[-1])
+        hint, held = _step(J, 'qrs_axis', 2*sign*_STEP), J[others]
+        free = torch.eye(10) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9), held)
+        around = hint*torch.rand(_PLACES, 1, generator=g) + spread*torch.randn(_PLACES, 10, generator=g)@free
+        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]]), around))
+        there = moved_to(latent[[0]*len(places)], places)
+        axis = _axes(there)
+        gained = torch.from_numpy(sign*((axis - reached + 180) % 360 - 180)/sd).nan_to_num(-9)
+        beside = (reader(there.bottleneck) - start)[:, others].square().sum(1)
+        cost = (gained - .6*2*_STEP)**2 + 5*F.relu(.03 - gained) + .05*beside
+        best = int(cost.argmin())
+        way += [torch.lerp(way[-1], places[best], .5), places[best]]
+        reached = axis[best]
+    return torch.stack(way)
+
+# %% ../../nbs/latent/02_controls.ipynb #54026dac
 def move(
     latent:Latent, # Where to begin
     values:dict, # By control, how many standard deviations more: a number, or one for each record

@@ -1,4 +1,5 @@
 "What moves in JupyterLab; needs anywidget and ipywidgets."
 from .latent_walk import LatentWalk, static_walk
+from .saliency_explorer import SaliencyExplorer
 
-__all__ = ["LatentWalk", "static_walk"]
+__all__ = ["LatentWalk", "SaliencyExplorer", "static_walk"]
