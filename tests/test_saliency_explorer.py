@@ -79,7 +79,7 @@ def test_wrong_choices_are_named():
         with pytest.raises(ValueError, match=said): setattr(explorer, name, wrong)
         assert getattr(explorer, name) == before
     x = explorer.x
-    for wrong, said in [(dict(model='qrs_ms'), 'networks with classes'), (dict(model='vgg'), "unknown network 'vgg'"), (dict(leads=('V7',)), "unknown leads .'V7'"), (dict(leads=()), 'unknown leads'),
+    for wrong, said in [(dict(model='qrs_ms_beat'), 'networks with classes'), (dict(model='vgg'), "unknown network 'vgg'"), (dict(leads=('V7',)), "unknown leads .'V7'"), (dict(leads=()), 'unknown leads'),
                         (dict(x=x.where(x.time > 1)), 'has NaN'), (dict(x=x.assign_coords(record=[0]*8)), 'two records have one name'), (dict(x=x[..., :500]), 'lasts 1 s')]:
         with pytest.raises(ValueError, match=said): SaliencyExplorer(**wrong)
 
