@@ -24,7 +24,9 @@ def model(): return load_classifier('superclass')
 
 @pytest.mark.parametrize('method', METHODS)
 def test_every_method_answers_in_the_ecgs_own_terms(x, model, method):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
     one = attribute(model, x[:1], 'NORM', method)
+    assert torch.equal(torch.get_rng_state(), before[0]) and (np.random.get_state()[1] == before[1]).all()   # the user's random streams are left alone
     assert (one.dims, one.shape) == (x.dims, x[:1].shape) and np.isfinite(one).all() and float(abs(one).sum()) > 0
     assert float(abs(one.sel(lead=['III', 'aVR', 'aVL', 'aVF'])).max()) == 0                      # leads the network does not read
     np.testing.assert_array_equal(one, attribute(model, x[:1], 'NORM', method))                    # the same seed, the same map

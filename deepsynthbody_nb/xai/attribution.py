@@ -128,9 +128,12 @@ def _deep_lift(v, task):
 
 def _gradient_shap(v, task):
     from captum.attr import GradientShap
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(task.seed); np.random.seed(task.seed)
-        one = [GradientShap(task.model).attribute(v[k:k + 1], task.baseline[k:k + 1], n_samples=25, stdevs=.02, **task.args) for k in range(len(v))]
+    state = np.random.get_state()                                            # captum draws from NumPy's one generator, too
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(task.seed); np.random.seed(task.seed)
+            one = [GradientShap(task.model).attribute(v[k:k + 1], task.baseline[k:k + 1], n_samples=25, stdevs=.02, **task.args) for k in range(len(v))]
+    finally: np.random.set_state(state)
     return torch.cat(one)
 
 def _grad_cam(v, task):
@@ -186,7 +189,7 @@ def attribute(
     if (run is _wave_ablation or isinstance(baseline, str) and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
     compared = _compared(model, whole, baseline, marks)
     waves = torch.from_numpy(waves_of(whole, marks)[0]) if run is _wave_ablation else None
-    device, was_training = next((p.device for p in model.parameters()), torch.device('cpu')), model.training
+    device, was_training = _device(model), model.training
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
     parts = tqdm(range(0, len(values), batch_size), unit='batch', disable=not (slow and len(values) > batch_size if progress is None else progress))
     model.eval()
@@ -201,6 +204,8 @@ def attribute(
     result = result.assign_attrs(method=name, target=str(target if target is not None else getattr(model, 'target', 0)), baseline=baseline if isinstance(baseline, str) else 'given')
     return result if 'record' in x.dims else result[0]
 
+def _device(model): return next((p.device for p in model.parameters()), torch.device('cpu'))
+
 def _output(model, target, values, factor):
     "The number of the output in question; None where the network has only one and gives no axis for it."
     classes = tuple(getattr(model, 'classes', ()))
@@ -210,7 +215,7 @@ def _output(model, target, values, factor):
     if target is None or isinstance(target, str):
         if len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
         return 0
-    with torch.no_grad(): n = model(values[:1].to(next(model.parameters()).device), *(() if factor is None else (factor,))).shape[-1]
+    with torch.no_grad(): n = model(values[:1].to(_device(model)), *(() if factor is None else (factor,))).shape[-1]
     if not 0 <= int(target) < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
     return int(target)
 
