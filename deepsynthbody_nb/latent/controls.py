@@ -17,6 +17,7 @@ from ..generators.pulse2pulse import folded_decoder, interleaved
 from .bottleneck import Latent, along, join, moved_to, preview, reach
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
+from ..signals.measure import _axis, _of_beats
 from ..weights.shipped import load_shipped
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
@@ -120,10 +121,10 @@ def _axes(latent):
     "QRS axis of each record, degrees; NaN where no QRS is found."
     v = preview(latent)[:, :2]/np.float32(1000)
     marks, found = delineate(as_ecg(v, 500, ['I', 'II'])), np.full(len(v), np.nan)
-    for r, own in marks[marks.lead.eq('all') & marks.wave.eq('QRS')].groupby('record'):
+    for r, own in _of_beats(marks, 'QRS').groupby('record'):
         ends = np.round(own[['onset_s', 'offset_s']].dropna().to_numpy()*500).astype(int)
         areas = [(v[r][:, on:off] - v[r][:, on - 12:on - 2].mean(1, keepdims=True)).sum(1) for on, off in ends if on >= 12]
-        if areas: I, II = np.median(areas, 0); found[r] = math.degrees(math.atan2((2*II - I)/math.sqrt(3), I))
+        if areas: found[r] = _axis(np.median(areas, 0), ['I', 'II'])
     return found
 
 @torch.no_grad()
@@ -142,7 +143,7 @@ def _searched_way(latent, sign, steps):
         axis = _axes(there)
         gained = torch.from_numpy(sign*((axis - reached + 180) % 360 - 180)/sd).nan_to_num(-9)
         beside = (reader(there.bottleneck) - start)[:, others].square().sum(1)
-        cost = (gained - .6*2*_STEP)**2 + 5*F.relu(.03 - gained) + .05*beside
+        cost = (gained - .6*2*_STEP)**2 + 5*F.relu(.03 - gained) + .05*beside   # as much as sliders usually get; hardly ever back; others at rest
         best = int(cost.argmin())
         way += [torch.lerp(way[-1], places[best], .5), places[best]]
         reached = axis[best]

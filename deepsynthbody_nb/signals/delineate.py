@@ -15,7 +15,7 @@ import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
 from scipy.signal import resample_poly
 from torch import nn
-from .leads import as_ecg, dead_leads, lead_name
+from .leads import as_records, dead_leads, lead_name
 from ..weights.shipped import load_shipped
 
 # %% ../../nbs/signals/03_delineate.ipynb #cc9958d5
@@ -285,9 +285,7 @@ def measurable(
     x, # ECG: DataArray or ndarray
 )->xr.DataArray: # dims (record, lead, time), every record named, mV
     "An ECG that can be delineated and measured; raises `ValueError` saying why not."
-    x = as_ecg(x)
-    if 'record' not in x.dims: x = x.expand_dims('record')
-    if 'record' not in x.coords: x = x.assign_coords(record=np.arange(x.sizes['record']))
+    x = as_records(x)
     x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
     if len(set(x.record.values.tolist())) < x.sizes['record']: raise ValueError("two records of this ECG have the same name; give each its own in the coordinate `record`")
     rate, seconds = x.attrs['sampling_rate'], x.sizes['time']/x.attrs['sampling_rate']

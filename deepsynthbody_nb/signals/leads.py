@@ -6,7 +6,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/leads.html.md"""
 
 # %% auto #0
 __all__ = ['LEADS_8', 'LEADS_12', 'FRANK', 'LIMB', 'FLAT_MV', 'INVERSE_DOWER', 'lead_name', 'time_axis', 'rate_of', 'as_ecg',
-           'lead_names', 'to_leads', 'to_12_lead', 'to_8_lead', 'einthoven_error', 'dead_leads', 'to_frank']
+           'as_records', 'lead_names', 'to_leads', 'to_12_lead', 'to_8_lead', 'einthoven_error', 'dead_leads',
+           'to_frank']
 
 # %% ../../nbs/signals/00_leads.ipynb #d68acfb2
 import numpy as np, xarray as xr
@@ -66,6 +67,14 @@ def as_ecg(
     if 'time' not in x.coords: x = x.assign_coords(time=time_axis(x.sizes['time'], rate))
     elif x.sizes['time'] > 1: rate = rate_of(x.time.values)
     return x.assign_attrs(units='mV', sampling_rate=rate)
+
+def as_records(
+    x, # ECGs as `as_ecg` takes them
+)->xr.DataArray: # Dims (record, lead, time), every record named, mV
+    "Label ECGs, one or several; a record without a name is called by its number."
+    x = as_ecg(x)
+    if 'record' not in x.dims: x = x.expand_dims('record')
+    return x if 'record' in x.coords else x.assign_coords(record=np.arange(x.sizes['record']))
 
 def _label(values, sampling_rate, leads):
     if values.ndim not in (2, 3): raise ValueError(f"an ECG array has the shape (lead, time) or (record, lead, time); this one has {values.shape}")

@@ -73,14 +73,17 @@ function words(c, g, sheet, s) {
   c.textAlign = 'right'; c.fillText(`25 mm/s   10 mm/mV   ${s.rate} Hz`, g.wide - g.left - 2*g.dpr, foot)
 }
 
+function lay(canvas, sheet) {                                         // the canvas as large as its page is wide, and paper to fit
+  const width = canvas.parentElement.clientWidth, dpr = window.devicePixelRatio || 1, key = [width, dpr, sheet].join()
+  if (canvas.key === key) return
+  const g = fit(width, sheet)
+  Object.assign(canvas, {g, key, paper: paper(g, sheet), width: g.wide, height: g.high})
+  Object.assign(canvas.style, {width: `${g.wide/dpr}px`, height: `${g.high/dpr}px`})
+}
+
 function draw(canvas, s) {
-  const width = canvas.parentElement.clientWidth
-  if (!width || !s.ecg) return                                        // not on the page yet; the size observer calls again
-  const dpr = window.devicePixelRatio || 1, key = [width, dpr, s.sheet].join()
-  if (canvas.key !== key) {
-    canvas.g = fit(width, s.sheet); canvas.paper = paper(canvas.g, s.sheet); canvas.key = key
-    canvas.width = canvas.g.wide; canvas.height = canvas.g.high; canvas.style.height = `${canvas.g.high/dpr}px`; canvas.style.width = `${canvas.g.wide/dpr}px`
-  }
+  if (!canvas.parentElement.clientWidth || !s.ecg) return             // not on the page yet; the size observer calls again
+  lay(canvas, s.sheet)
   const c = canvas.getContext('2d'), g = canvas.g
   c.drawImage(canvas.paper, 0, 0)
   if (s.ghost) ink(c, g, s.sheet, twelve(s.start), s.rate, GHOST)

@@ -39,13 +39,9 @@ function legend(c, g, entries) {
 }
 
 function colour(canvas, s, known, layout) {
-  const width = canvas.parentElement.clientWidth
-  if (!width || !s.shown) return                                      // not on the page yet; the size observer calls again
-  const dpr = window.devicePixelRatio || 1, {all, own, other} = sheets(layout, known.leads, known.read), key = [width, dpr, all].join()
-  if (canvas.key !== key) {
-    canvas.g = fit(width, all); canvas.paper = paper(canvas.g, all); canvas.key = key
-    canvas.width = canvas.g.wide; canvas.height = canvas.g.high; canvas.style.height = `${canvas.g.high/dpr}px`; canvas.style.width = `${canvas.g.wide/dpr}px`
-  }
+  if (!canvas.parentElement.clientWidth || !s.shown) return           // not on the page yet; the size observer calls again
+  const {all, own, other} = sheets(layout, known.leads, known.read)
+  lay(canvas, all)
   const c = canvas.getContext('2d'), g = canvas.g, leads = twelve(s.ecg), target = s.shown[1], n = s.wash.length/known.read.length
   const wash = Object.fromEntries(known.read.map((lead, k) => [lead, s.wash.subarray(k*n, k*n + n)]))
   c.drawImage(canvas.paper, 0, 0)

@@ -11,28 +11,29 @@ __all__ = ['SaliencyExplorer']
 import contextlib, copy, functools, itertools, threading
 from importlib.resources import files
 from pathlib import Path
-import anywidget, numpy as np, pandas as pd, torch, traitlets
+import anywidget, numpy as np, pandas as pd, traitlets
 from fastcore.basics import patch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 from ..classifiers.resnet import load_classifier, network_input
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.draw import SPEED, draw_ecg, provenance
-from ..signals.leads import LEADS_8, LEADS_12, as_ecg, to_12_lead
+from ..signals.files import _then_moved
+from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
 from .latent_walk import _JS as _WALK, _aside, _bytes, _one_thread
-from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of, waves_of
-from ..xai.faithfulness import randomised
+from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
+from ..xai.clinical import by_wave
+from ..xai.faithfulness import BLOCK, block_sums, randomised, replaced
 
-# %% ../../nbs/widgets/01_saliency_explorer.ipynb #baea8459
-_SHOWN = ('P', 'QRS', 'ST', 'T', 'rest')
+# %% ../../nbs/widgets/01_saliency_explorer.ipynb #2cdf1396
+_SHOWN = (*WAVES[1:], WAVES[0])
 _UNSIGNED = ('saliency', 'smooth_grad')                                      # slopes without their sign: how much, not whether for or against
 
-def _shares(attribution, wave, leads):
+def _shares(x, attribution, marks, leads):
     "Share of the absolute attribution by lead and wave, and the balance; two tables."
-    a = attribution.sel(lead=list(leads)).values.astype(float)
-    total, net = (np.stack([np.bincount(wave, v, len(WAVES)) for v in part])[:, [WAVES.index(w) for w in _SHOWN]] for part in (abs(a), a))
-    table = lambda v: pd.DataFrame(v, index=pd.Index(leads, name='lead'), columns=list(_SHOWN))
-    return table(total/(total.sum() or 1)), table(net/np.where(total > 0, total, 1))
+    found = by_wave(x, attribution, marks).set_index(['lead', 'wave']) if attribution.any() else pd.DataFrame(dict(share=0., net=0.), index=pd.MultiIndex.from_product((leads, _SHOWN), names=['lead', 'wave']))
+    share, net = (found[part].unstack().reindex(index=pd.Index(leads, name='lead'), columns=list(_SHOWN)).fillna(0) for part in ('share', 'net'))
+    return share, (net/share).fillna(0)
 
 def _sentence(target, probability, shares, balance, method, randomised):
     "What was said, and why, in one line."
@@ -47,22 +48,8 @@ def _sentence(target, probability, shares, balance, method, randomised):
 
 def _words(method): return method.replace('_', ' ').replace(' x ', ' × ').replace('grad cam', 'Grad-CAM').replace('deep lift', 'DeepLIFT').replace('gradient shap', 'GradientSHAP').replace('smooth grad', 'SmoothGrad')
 
-# %% ../../nbs/widgets/01_saliency_explorer.ipynb #e7bb2412
-_BLOCK, _REMOVED = .04, np.linspace(0, .5, 11)                               # s; share of all blocks
-
-def _less(x, baseline, order, leads):
-    "Copies of one ECG with more and more blocks replaced, in an order of (lead, block) numbers."
-    block = round(_BLOCK*x.attrs['sampling_rate'])
-    rank = np.empty(len(order), int); rank[order] = np.arange(len(order))
-    rank = np.repeat(rank.reshape(len(leads), -1), block, axis=1)[:, :x.sizes['time']]
-    values, rows = np.repeat(x.values, len(_REMOVED), axis=0), [list(x.lead.values).index(lead) for lead in leads]
-    for value, share in zip(values, _REMOVED): value[rows] = np.where(rank < share*len(order), baseline.values[0, rows], value[rows])
-    return as_ecg(x.isel(record=[0]*len(_REMOVED)).assign_coords(record=range(len(_REMOVED))).copy(data=values))
-
-def _blocks(attribution, leads):
-    "Sum of the attribution in each block, lead after lead."
-    a = attribution.sel(lead=list(leads)).values.astype(float)
-    return np.add.reduceat(a, np.arange(0, a.shape[1], round(_BLOCK*attribution.attrs['sampling_rate'])), axis=1).flatten()
+# %% ../../nbs/widgets/01_saliency_explorer.ipynb #fe15a972
+_REMOVED = np.linspace(0, .5, 11)                                            # share of all blocks
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #0c1b9aa0
 _JS = _WALK.replace('export default {render, walk}', '') + (files('deepsynthbody_nb')/'widgets'/'saliency_explorer.js').read_text(encoding='utf-8')   # draws on the walk's paper
@@ -98,13 +85,12 @@ class SaliencyExplorer(anywidget.AnyWidget):
         if not getattr(network, 'classes', ()): raise ValueError(f"the explorer shows networks with classes, such as 'superclass'; {model if isinstance(model, str) else type(model).__name__} has none")
         if not leads or (unknown := [lead for lead in leads if lead not in LEADS_12]): raise ValueError(f"unknown leads {unknown if leads else leads}; known are {', '.join(LEADS_12)}")
         given = x if x is None else as_ecg(x)
-        x = to_12_lead(next(make_ecgs(8, seed=seed)) if given is None else given if 'record' in given.dims else given.expand_dims(record=[given.record.item() if 'record' in given.coords else 0]))
-        if 'record' not in x.coords: x = x.assign_coords(record=np.arange(x.sizes['record']))
+        x = to_12_lead(next(make_ecgs(8, seed=seed)) if given is None else as_records(given))
         names = x.record.values.tolist()
         if len(set(names)) < len(names): raise ValueError(f"two records have one name; number them, such as x.assign_coords(record=range({len(names)}))")
         network_input(network, x)                                            # says why if the network cannot take them
         super().__init__()
-        self.x, self._leads, self._folder, self._turn = x, tuple(leads), Path(folder), 0
+        self.x, self._leads, self._folder, self._saved, self._turn = x, tuple(leads), Path(folder), set(), 0
         self._networks, self._name, self._one_record = [copy.deepcopy(network).eval(), randomised(network)], model if isinstance(model, str) else None, given is not None and 'record' not in given.dims
         self._seed = seed if given is None else None
         for job in ('_marks', '_compared', '_probabilities', '_attributed', '_chance', '_deleted'): setattr(self, job, functools.lru_cache(maxsize=256)(getattr(self, job)))
@@ -143,22 +129,25 @@ def _attributed(self:SaliencyExplorer, record, target, method, baseline, randomi
         return attribute(copy.deepcopy(self._networks[randomised]), self._one(record), target, method, self._compared(record, baseline), marks=self._marks(record), progress=False)[0].assign_attrs(baseline=baseline)
 
 @patch
-def _summed(self:SaliencyExplorer, key): return _shares(self._attributed(*key), waves_of(self._one(key[0]), self._marks(key[0]))[0][0], self.known['read'])
+def _summed(self:SaliencyExplorer, key): return _shares(self._one(key[0])[0], self._attributed(*key), self._marks(key[0]), self.known['read'])
 
 @patch
 def _asked(self:SaliencyExplorer, record, baseline, randomised, orders):
     "Probabilities of all classes with more and more blocks replaced, shape (orders, steps, classes)."
-    with _one_thread(): return np.stack([self._networks[randomised].predict_proba(_less(self._one(record), self._compared(record, baseline), order, self.known['read'])) for order in orders])
+    with _one_thread(): return np.stack([self._networks[randomised].predict_proba(replaced(self._one(record), self._compared(record, baseline), order, _REMOVED, self.known['read'])) for order in orders])
+
+@patch
+def _blocks(self:SaliencyExplorer, a): return block_sums(a.sel(lead=self.known['read']).values, a.attrs['sampling_rate'])
 
 @patch
 def _chance(self:SaliencyExplorer, record, baseline, randomised):
-    draw, n = np.random.default_rng(0), len(_blocks(self.x.isel(record=0), self.known['read']))
+    draw, n = np.random.default_rng(0), self._blocks(self.x.isel(record=0)).size
     return self._asked(record, baseline, randomised, [draw.permutation(n) for _ in range(3)]).mean(0)
 
 @patch
 def _deleted(self:SaliencyExplorer, record, target, method, baseline, randomised):
     k = self.known['target'].index(target)
-    order = np.argsort(-_blocks(self._attributed(record, target, method, baseline, randomised), self.known['read']), kind='stable')
+    order = np.argsort(-self._blocks(self._attributed(record, target, method, baseline, randomised)), axis=None, kind='stable')
     return pd.DataFrame({'map': self._asked(record, baseline, randomised, [order])[0, :, k], 'random': self._chance(record, baseline, randomised)[:, k]}, index=pd.Index(_REMOVED, name='replaced'))
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #7f8a64a8
@@ -200,7 +189,7 @@ def _to_page(self:SaliencyExplorer, key, probabilities, attribution, shares, bal
 
 def _smooth(attribution):
     "Over 40 ms, from -1 to 1."
-    smooth = attribution.copy(data=gaussian_filter1d(attribution.values, _BLOCK/2*attribution.attrs['sampling_rate'], axis=-1))
+    smooth = attribution.copy(data=gaussian_filter1d(attribution.values, BLOCK/2*attribution.attrs['sampling_rate'], axis=-1))
     return (smooth/(np.quantile(abs(smooth.values), .998) or abs(smooth.values).max() or 1)).clip(-1, 1)
 
 @patch
@@ -228,7 +217,7 @@ def draw(self:SaliencyExplorer):
     page = draw_ecg(one.sel(lead=list(self._leads)), self.sheet if self._leads == LEADS_12 else '12x1', title=_sentence(self.target, p, shares, balance, self.method, self.randomised))
     for line, lead, inside, middle in page.traces:
         if lead not in self.known['read']: line.set_color('#9aa1aa'); continue
-        step = round(.01*rate); wide = round(_BLOCK*rate)*2 + 1
+        step = round(.01*rate); wide = round(BLOCK*rate)*2 + 1
         xs, ys, a = line.get_xdata()[::step], np.asarray(line.get_ydata()), smooth.sel(lead=lead).values[inside][::step]
         low, high = minimum_filter1d(ys, wide)[::step] - 1.2, maximum_filter1d(ys, wide)[::step] + 1.2
         colours = [to_rgba(_AMOUNT if unsigned else _FOR if v > 0 else _AGAINST, .85*abs(v)**.7) for v in a]
@@ -264,14 +253,17 @@ def save(self:SaliencyExplorer,
     "Save what is shown; raises `ValueError` for another suffix."
     path = Path(path)
     if path.suffix not in ('.png', '.pdf', '.svg'): raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .png, .pdf, .svg")
-    self.draw().savefig(path, dpi=160)
+    with _then_moved(path.parent, [path.name]) as folder: self.draw().savefig(folder/path.name, dpi=160)
     return path
 
 @patch
 def _save_numbered(self:SaliencyExplorer):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
-    self._say(note='Saving …')
+    free = (self._folder/f'saliency_{self.target}_{n:03}.png' for n in itertools.count(1))
+    path = next(p for p in free if p not in self._saved and not p.exists())
+    self._saved.add(path)                                                    # it may not be there yet when the button is pressed again
+    self._say(note=f'Saving {path.name} …')
     def job():
-        try: return f"Saved {self.save(next(p for n in itertools.count(1) if not (p := self._folder/f'saliency_{self.target}_{n:03}.png').exists()))}"
+        try: return f'Saved {self.save(path)}'
         except (ValueError, OSError) as e: return f'⚠ {e}'
     _aside(job, lambda note: self._say(note=note))

@@ -11,11 +11,11 @@ __all__ = ['WAVES', 'BASELINES', 'METHODS', 'waves_of', 'baseline_of', 'ironed',
 import functools, warnings
 import numpy as np, pandas as pd, torch, xarray as xr
 from torch import nn
-from ..classifiers.resnet import network_input
+from ..classifiers.resnet import answer, network_input
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
-from ..signals.leads import as_ecg
-from ..signals.measure import median_beats
+from ..signals.leads import as_ecg, as_records, to_12_lead
+from ..signals.measure import _of_beats, median_beats
 
 # %% ../../nbs/xai/00_attribution.ipynb #77140e9a
 WAVES = ('rest', 'P', 'QRS', 'ST', 'T')
@@ -54,7 +54,7 @@ def baseline_of(
     if kind == 'isoelectric': return x.copy(data=np.broadcast_to(np.median(x.values, -1, keepdims=True), x.shape).astype('float32'))
     marks = delineate(x) if marks is None else marks
     if kind == 'straight': return ironed(x, ('P', 'QRS', 'T'), marks)
-    middles, out = marks[marks.lead.eq('all') & marks.wave.eq('QRS')], baseline_of(x)
+    middles, out = _of_beats(marks, 'QRS'), baseline_of(x)
     beat, rate, first = _ordinary_beat().sel(lead=x.lead.values), x.attrs['sampling_rate'], float(x.time[0])
     template = np.stack([np.interp(np.arange(round(-.35*rate), round(.55*rate))/rate, beat.time, v) for v in beat.values])
     for r, record in enumerate(x.record.values):
@@ -83,7 +83,6 @@ def ironed(
 @functools.lru_cache(maxsize=1)
 def _ordinary_beat():
     "Mean over 32 generated records of their median beats, with twelve leads, falling to 0 at both ends."
-    from deepsynthbody_nb.signals.leads import to_12_lead
     beat = median_beats(to_12_lead(next(make_ecgs(32, seed=0)))).mean('record')
     beat = beat - beat.sel(time=slice(-.4, -.3)).mean('time')
     return beat*xr.DataArray(np.clip(np.minimum((beat.time + .35)/.05, (.55 - beat.time)/.05), 0, 1), coords={'time': beat.time})
@@ -182,8 +181,7 @@ def attribute(
     if not isinstance(model, nn.Module): raise TypeError(f"model is a torch.nn.Module, such as load_classifier('superclass'); got {type(model).__name__}")
     if not callable(method) and method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = as_ecg(x)
-    whole = x if 'record' in x.dims else x.expand_dims(record=[0])
-    if 'record' not in whole.coords: whole = whole.assign_coords(record=np.arange(whole.sizes['record']))
+    whole = as_records(x)
     values, factor, _ = network_input(model, whole)
     output, run = _output(model, target, values, factor), METHODS.get(method, method) if isinstance(method, str) else method
     if (run is _wave_ablation or isinstance(baseline, str) and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
@@ -215,7 +213,7 @@ def _output(model, target, values, factor):
     if target is None or isinstance(target, str):
         if len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
         return 0
-    with torch.no_grad(): n = model(values[:1].to(_device(model)), *(() if factor is None else (factor,))).shape[-1]
+    with torch.no_grad(): n = answer(model, values[:1].to(_device(model)), factor).shape[-1]
     if not 0 <= int(target) < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
     return int(target)
 

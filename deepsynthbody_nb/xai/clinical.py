@@ -9,7 +9,7 @@ __all__ = ['by_wave', 'in_words', 'draw_by_wave']
 
 # %% ../../nbs/xai/01_clinical.ipynb #1edb792c
 import numpy as np, pandas as pd
-from ..signals.leads import as_ecg
+from ..signals.leads import as_ecg, as_records
 from .attribution import WAVES, waves_of
 
 # %% ../../nbs/xai/01_clinical.ipynb #45972eba
@@ -21,21 +21,21 @@ def by_wave(
     "An attribution by lead and wave; raises `ValueError` if it is not shaped as the ECG, or is 0 everywhere."
     x, a = as_ecg(x), attribution
     if a.shape != x.shape: raise ValueError(f"an attribution is shaped as its ECG, {x.shape}; this one is {a.shape}")
-    if 'record' not in x.dims: x, a = x.expand_dims(record=[0]), a.expand_dims(record=[0])
+    if 'record' not in x.dims: x, a = as_records(x), a.expand_dims('record')
     wave, beat = waves_of(x, marks)
     leads = [k for k in range(x.sizes['lead']) if np.abs(a.values[:, k]).max() > 0]
     rows = []
     for r, record in enumerate(x.record.values):
-        size, n = np.abs(a.values[r]), beat[r].max() + 1
-        if size.sum() == 0: raise ValueError(f"the attribution of record {record} is 0 everywhere: there is nothing to add up")
-        cell = np.where(beat[r] < 0, n, beat[r])*len(WAVES) + wave[r]
-        for k in leads:
-            by_beat, signed = (np.bincount(cell, v, (n + 1)*len(WAVES)).reshape(n + 1, -1) for v in (size[k], a.values[r, k]))
-            rows += [(record, x.lead.values[k], w, by_beat[:, j].sum()/size.sum(), by_beat[:-1, j], signed[:, j].sum()/size.sum()) for j, w in enumerate(WAVES)]
-    table = pd.DataFrame(rows, columns=['record', 'lead', 'wave', 'share', 'sd', 'net'])
-    whole = {record: np.sum(own.sd.tolist(), axis=0) for record, own in table.groupby('record')}                        # of each beat, over leads and waves
-    spread = [np.nan if w == 'rest' or len(each) < 2 else float(np.std(each/np.maximum(whole[record], 1e-12), ddof=1)) for record, w, each in zip(table.record, table.wave, table.sd)]
-    return table.assign(sd=spread)
+        values, n = a.values[r, leads].astype(float), beat[r].max() + 1
+        if not values.any(): raise ValueError(f"the attribution of record {record} is 0 everywhere: there is nothing to add up")
+        cell = np.where(beat[r] < 0, n, beat[r])*len(WAVES) + wave[r]                                    # what belongs to no beat comes last
+        size, net = (np.stack([np.bincount(cell, v, (n + 1)*len(WAVES)) for v in part]).reshape(len(leads), n + 1, len(WAVES)) for part in (np.abs(values), values))
+        share, balance = size.sum(1)/size.sum(), net.sum(1)/size.sum()
+        of_beat = size[:, :-1]/np.maximum(size[:, :-1].sum((0, 2)), 1e-12)[:, None]
+        sd = of_beat.std(1, ddof=1) if n > 1 else np.full(share.shape, np.nan)
+        sd[:, WAVES.index('rest')] = np.nan
+        rows += [(record, x.lead.values[k], w, share[i, j], sd[i, j], balance[i, j]) for i, k in enumerate(leads) for j, w in enumerate(WAVES)]
+    return pd.DataFrame(rows, columns=['record', 'lead', 'wave', 'share', 'sd', 'net'])
 
 # %% ../../nbs/xai/01_clinical.ipynb #3e270637
 def in_words(

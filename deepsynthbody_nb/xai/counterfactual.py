@@ -7,13 +7,11 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/counterfactual.html.m
 # %% auto #0
 __all__ = ['Counterfactual', 'counterfactual']
 
-# %% ../../nbs/xai/05_counterfactual.ipynb #6c3fe9fa
-import warnings
+# %% ../../nbs/xai/05_counterfactual.ipynb #f6f39056
 from dataclasses import dataclass, replace
 import numpy as np, pandas as pd, torch, xarray as xr
-from ..classifiers.resnet import network_input
 from ..generators.pulse2pulse import FULL_SCALE, folded_decoder
-from ..latent.bottleneck import Latent, activations, along, decode, join, moved_to, reach
+from ..latent.bottleneck import Latent, activations, along, decode, join, moved_to
 from ..latent.controls import CONTROLS, load_controls, standardised
 from ..signals.leads import to_12_lead
 from ..signals.measure import measure

@@ -8,19 +8,18 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/known_truth.html.md""
 __all__ = ['FINDINGS', 'LEAST', 'WIDTHS', 'TRAINING', 'YARDSTICK', 'TOLERANCE_S', 'plant', 'draw_plant', 'train_detector',
            'load_detector', 'score_attribution', 'score_method', 'league', 'shipped_league', 'draw_league']
 
-# %% ../../nbs/xai/03_known_truth.ipynb #074d4de3
+# %% ../../nbs/xai/03_known_truth.ipynb #ad0c1e30
 import functools
-from importlib.resources import files
 import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
 from scipy.ndimage import binary_dilation
 from ..classifiers.resnet import Classifier, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
-from ..signals.leads import LEADS_8, to_8_lead
+from ..signals.leads import LEADS_8, as_records, to_8_lead
 from ..training.classifier import augment
-from ..weights.shipped import load_shipped
-from .attribution import METHODS, attribute
+from ..weights.shipped import load_shipped, shipped_table
+from .attribution import attribute
 
 # %% ../../nbs/xai/03_known_truth.ipynb #2378d3cd
 FINDINGS = dict(
@@ -81,8 +80,7 @@ def plant(
     if finding not in FINDINGS: raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
     change, leads, waves, strength = _PLANTS[finding]
     x = to_8_lead(x)
-    whole = x if 'record' in x.dims else x.expand_dims(record=[0])
-    if 'record' not in whole.coords: whole = whole.assign_coords(record=np.arange(whole.sizes['record']))
+    whole = as_records(x)
     marks, rows = delineate(whole) if marks is None else marks, [LEADS_8.index(lead) for lead in leads]
     planted, truth = whole.copy(deep=True), xr.zeros_like(whole, dtype=bool).assign_attrs(finding=finding)
     for k, (record, beats) in enumerate(zip(whole.record.values, _beats(whole, marks, waves))):
@@ -189,8 +187,7 @@ def load_detector(
     "The network that knows this finding; raises `ValueError` for an unknown one and for damaged weights."
     if finding not in FINDINGS: raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
     with torch.random.fork_rng(devices=[]): model = Classifier((finding,), widths=WIDTHS)
-    shipped = load_shipped('planted', _SHA256)
-    model.load_state_dict({key.split('/')[1]: value.float() for key, value in shipped.items() if key.split('/')[0] == finding}, strict=False)
+    model.load_state_dict(load_shipped('planted', _SHA256, finding), strict=False)   # batch norms do not count their batches any more
     return model.eval().requires_grad_(False)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #5ba1a86a
@@ -261,7 +258,7 @@ def shipped_league(
     each:bool=False, # One row a method, baseline and finding, instead of one a method and baseline?
 )->pd.DataFrame: # As `league` makes it
     "The table that ships beside the networks."
-    table = pd.read_csv(files('deepsynthbody_nb')/'weights'/'planted'/'league.csv')
+    table = shipped_table('planted', 'league.csv')
     return table[(table.finding != 'all') == each].reset_index(drop=True)
 
 def draw_league(
