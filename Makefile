@@ -9,7 +9,7 @@ help:
 	@echo "make test    everything: exports, notebooks, site, tests, browser"
 	@echo "make lab     JupyterLab on the first tutorial"
 	@echo "make docs    the documentation site, in _docs/"
-	@echo "make bench   speed beside a peer"
+	@echo "make bench   speed beside peers"
 	@echo "make export  notebooks to package, and README.md from the index notebook"
 
 .venv/base: pyproject.toml constraints.txt
@@ -23,7 +23,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,dev]"
 	@touch $@
 
 demo: .venv/base
@@ -43,6 +43,7 @@ lab: .venv/lab
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/delineation.py
+	$(BIN)/python benchmarks/generation.py
 
 export: .venv/dev
 	$(BIN)/nbdev-export

@@ -19,7 +19,7 @@ def site():
     server.shutdown()
 
 
-def pages(): return sorted(p for room in ('.', 'tutorials', 'explanations', 'systems', 'signals', 'generators', 'classifiers', 'latent', 'xai', 'widgets', 'weights', 'training', 'evaluation') for p in (SITE/room).glob('*.html') if p.stem not in ('genindex', 'search'))
+def pages(): return sorted(p for room in ('.', 'tutorials', 'explanations', 'systems', 'signals', 'generators', 'bulk', 'classifiers', 'latent', 'xai', 'widgets', 'weights', 'training', 'evaluation') for p in (SITE/room).glob('*.html') if p.stem not in ('genindex', 'search'))
 
 
 def test_every_notebook_has_its_page():

@@ -6,8 +6,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.ht
 
 # %% auto #0
 __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'PUBLISHED_SHA256', 'FULL_SCALE', 'Pulse2Pulse', 'published_weights',
-           'load_pulse2pulse', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'interleaved', 'folded_decoder',
-           'torch_device']
+           'load_pulse2pulse', 'noise_state', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'interleaved',
+           'folded_decoder', 'torch_device']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
 import functools, hashlib, importlib.util
@@ -31,9 +31,8 @@ class Pulse2Pulse(nn.Module):
     At the output 1 stands for 6 mV. Source: Thambawita et al. 2021, doi:10.1038/s41598-021-01295-2."""
     def __init__(self):
         super().__init__()
-        conv = functools.partial(nn.Conv1d, kernel_size=KERNEL, padding=KERNEL//2)
-        self.encoder = nn.ModuleList(conv(i, o, stride=stride) for i, o, stride in ENCODER)
-        self.decoder = nn.ModuleList(conv(i, o) for i, o, _ in DECODER)
+        self.encoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL, stride, KERNEL//2) for i, o, stride in ENCODER)
+        self.decoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL) for i, o, _ in DECODER)
 
     def encode(self, noise):
         "The activations of the six levels, the bottleneck (n, 250, 2) last."
@@ -47,7 +46,8 @@ class Pulse2Pulse(nn.Module):
         *skips, x = levels
         for depth, (conv, (_, _, up)) in enumerate(zip(self.decoder, DECODER)):
             if 0 < depth < 5: x = torch.cat((x, skips[-depth]), 1)
-            x = conv(F.interpolate(x, scale_factor=up, mode='nearest'))
+            x = F.interpolate(x, scale_factor=up, mode='nearest')
+            x = conv(F.pad(x, (KERNEL//2, KERNEL//2)))                       # as the original pads, so that PyTorch takes the same code
             if depth < 5: x = F.relu(x)
         return torch.tanh(x)
 
@@ -86,6 +86,7 @@ def _load_pulse2pulse(device, path):
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
 _BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
+_EVERY    = 2_500       # records of seed 0 from one kept state to the next
 
 @functools.lru_cache(maxsize=256)
 def _built(seed): # state of PyTorch's generator when the published program has built its network
@@ -93,14 +94,29 @@ def _built(seed): # state of PyTorch's generator when the published program has 
     torch.empty(_BUILDING).uniform_(generator=stream)
     return stream.get_state()
 
+@functools.lru_cache(maxsize=1)
+def _kept(): # states of seed 0 before the records 0, 2,500, 5,000 …
+    from importlib.resources import files
+    with np.load(files('deepsynthbody_nb')/'weights'/'published'/'states.npz') as kept: return torch.from_numpy(kept['states'])
+
+def noise_state(
+    seed:int, # As in `torch.manual_seed`
+    start:int=0, # Number of a record
+)->torch.Tensor: # State of PyTorch's generator before it draws that record's noise
+    "Where in a seed's stream a record begins; 0.1 to 0.2 ms a record skipped, at most 2,500 of them for a record of the public set."
+    nearest = min(start//_EVERY, len(_kept()) - 1) if seed == 0 else 0
+    stream = torch.Generator()
+    stream.set_state(_kept()[nearest].clone() if nearest else _built(seed))  # PyTorch reads the whole storage, not the view
+    for _ in range(start - nearest*_EVERY): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    return stream.get_state()
+
 def noise_stream(
     seed:int, # As in `torch.manual_seed`
     start:int=0, # Number of the first record
 )->Iterator[torch.Tensor]: # Endless: noise of one record after the other, each (8, 5000), uniform in (-1, 1)
-    "The noise of records `start`, `start + 1`, … of a seed; skipping costs 0.1 to 0.2 ms a record."
+    "The noise of records `start`, `start + 1`, … of a seed."
     stream = torch.Generator()
-    stream.set_state(_built(seed))
-    for _ in range(start): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    stream.set_state(noise_state(seed, start))
     while True: yield torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27

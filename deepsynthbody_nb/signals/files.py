@@ -66,7 +66,18 @@ def _only_rate(path, found, asked):
 def _read_npy(path, sampling_rate):
     return as_ecg(np.load(path, allow_pickle=False), sampling_rate)
 
-# %% ../../nbs/signals/01_files.ipynb #14a691f7
+# %% ../../nbs/signals/01_files.ipynb #a21ae0bf
+def _read_zarr(path, sampling_rate):
+    with xr.open_zarr(path, chunks=None, consolidated=False) as kept:
+        own = [v for v in kept.data_vars.values() if {'lead', 'time'} <= set(v.dims)]
+        if len(own) != 1: raise ValueError(f"{path}: holds {len(own)} arrays with the dims lead and time, an ECG is one")
+        x = own[0].load()
+    if 'time' not in x.coords and sampling_rate is None and 'sampling_rate' not in x.attrs: raise ValueError(f"{path}: has no times; pass sampling_rate= in Hz")
+    x = as_ecg(x.astype('float32'), sampling_rate or 500)
+    _only_rate(path, x.attrs['sampling_rate'], sampling_rate)
+    return x.assign_coords(lead=[str(name) for name in x.lead.values])
+
+# %% ../../nbs/signals/01_files.ipynb #6c0ddae5
 _MILLIVOLT = {'mv': 1, 'uv': 1e-3, 'µv': 1e-3, 'μv': 1e-3, 'v': 1e3, 'nv': 1e-6}  # mV in one unit, lower case
 
 def _read_wfdb(path, sampling_rate):
@@ -88,7 +99,7 @@ def _read_wfdb(path, sampling_rate):
         x = as_ecg(np.where(np.isnan(physical), np.nan, stored/1000).T, rate, leads)
     return x.assign_attrs(comments=list(record.comments)) if record.comments else x
 
-# %% ../../nbs/signals/01_files.ipynb #47ae5018
+# %% ../../nbs/signals/01_files.ipynb #d66883a8
 def _gains_lie(stored, record, leads):
     "Do the stored integers obey Einthoven's law while the header's millivolts do not?"
     if not {'I', 'II', 'III'} <= set(leads): return False
@@ -136,11 +147,11 @@ def _check_sizes(header, promised):
             need = (promised.byte_offset[rows[0]] or 0) + 2*promised.sig_len*sum(promised.samps_per_frame[k] or 1 for k in rows)
             if signal.stat().st_size < need: raise ValueError(f"{signal}: is cut short; it has {signal.stat().st_size} bytes, its header {header.name} promises {need} ({promised.sig_len} samples of {len(rows)} leads)")
 
-# %% ../../nbs/signals/01_files.ipynb #b4fe5238
+# %% ../../nbs/signals/01_files.ipynb #e0098d8f
 BARE = ('.asc', '.npy')  # formats that carry neither rate nor lead names: 500 Hz, as the DeepFake ECG set, and the standard 8 or 12
 
-# %% ../../nbs/signals/01_files.ipynb #a06223f8
-_READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_wfdb, '': _read_wfdb, '.csv': _read_csv, '.npy': _read_npy}
+# %% ../../nbs/signals/01_files.ipynb #1b375ed0
+_READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_wfdb, '': _read_wfdb, '.csv': _read_csv, '.npy': _read_npy, '.zarr': _read_zarr}
 
 def read(
     path, # A file, or a sequence of files of equal length, rate and leads
@@ -153,9 +164,9 @@ def read(
     gains are no gains (see above)."""
     if not isinstance(path, (str, os.PathLike)): return _read_several(list(path), sampling_rate, allow_nan)
     path, suffix = Path(path), Path(path).suffix.lower()
-    if suffix not in _READERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .asc, .hea/.dat, .hea/.mat, .csv, .npy")
+    if suffix not in _READERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .asc, .hea/.dat, .hea/.mat, .csv, .npy, .zarr")
     if suffix and not path.exists(): raise FileNotFoundError(f"{path}: there is no such file")
-    if path.is_dir(): raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
+    if path.is_dir() and suffix != '.zarr': raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
     with _naming(path): x = _READERS[suffix](path, 500 if sampling_rate is None and suffix in BARE else sampling_rate)
     if not allow_nan: _refuse_nan(x, path)
     if float(abs(x).max()) > 100: raise ValueError(f"{path}: reaches {float(abs(x).max()):.0f} mV, which no electrode on the skin does; are these µV?")
@@ -178,7 +189,7 @@ def _read_several(paths, sampling_rate, allow_nan):
     notes = {key: ('record', ['; '.join(np.atleast_1d(x.attrs.get(key, ''))) for x in records]) for key in ('source', 'comments') if key not in common and any(key in x.attrs for x in records)}
     return xr.concat([x.drop_attrs() for x in records], 'record', join='exact').assign_coords(record=[Path(p).stem for p in paths], **notes).assign_attrs(common)
 
-# %% ../../nbs/signals/01_files.ipynb #a7c5d054
+# %% ../../nbs/signals/01_files.ipynb #05020a59
 @contextlib.contextmanager
 def _then_moved(folder, names):
     "A temporary folder inside `folder`; when the block ends well, the files `names` are moved up, in this order."
@@ -189,7 +200,7 @@ def _then_moved(folder, names):
         yield Path(tmp)
         for name in names: os.replace(Path(tmp)/name, folder/name)
 
-# %% ../../nbs/signals/01_files.ipynb #2d9f7c85
+# %% ../../nbs/signals/01_files.ipynb #fa7d9575
 def _microvolt(x, path, limit):
     "The ECG as whole µV."
     values = np.rint(x.values.astype(float)*1000)
@@ -207,6 +218,13 @@ def _write_csv(x, path, _):
     table.to_csv(path, index=False)
 
 def _write_npy(x, path, _): np.save(path, x.values)
+
+def _write_zarr(x, path, _):
+    names = x.lead.values.astype(np.dtypes.StringDType())
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')                                      # zarr warns that not every program reads text as coordinates yet
+        kept = x.assign_coords(lead=names).astype('float64').to_dataset(name='ecg')
+        kept.to_zarr(path, encoding={'ecg': dict(dtype='int16', scale_factor=.001, _FillValue=None)}, zarr_format=3)
 
 def _write_wfdb(x, path, microvolt, signal='.dat'):
     import wfdb
@@ -228,22 +246,22 @@ def _comments(x):
     origin = x.coords['origin'].item() if 'origin' in x.coords else f"seed {x.attrs.get('seed')}, record {x.record.item() if 'record' in x.coords else 'unknown'}"
     return [f"synthetic: generator {x.attrs['model']}, {origin}"]
 
-# %% ../../nbs/signals/01_files.ipynb #1d87cd9e
-_LIMIT = {'.asc': 2**31 - 1, '.hea': 32767, '.dat': 32767, '.mat': 32767}   # µV
-_WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': functools.partial(_write_wfdb, signal='.mat'), '.csv': _write_csv, '.npy': _write_npy}
+# %% ../../nbs/signals/01_files.ipynb #6b0b1238
+_LIMIT = {'.asc': 2**31 - 1, '.hea': 32767, '.dat': 32767, '.mat': 32767, '.zarr': 32767}   # µV
+_WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': functools.partial(_write_wfdb, signal='.mat'), '.csv': _write_csv, '.npy': _write_npy, '.zarr': _write_zarr}
 
 def write(
-    x, # One ECG, dims (lead, time), or (record, lead, time) with one record; `.npy` takes several; mV
-    path, # Where to; the suffix decides the format: .asc .hea/.dat .mat .csv .npy
+    x, # One ECG, dims (lead, time), or (record, lead, time) with one record; `.npy` and `.zarr` take several; mV
+    path, # Where to; the suffix decides the format: .asc .hea/.dat .mat .csv .npy .zarr
 )->Path: # The path written; for WFDB the header, whose signal file lies beside it
-    """Write one ECG; the format follows from the suffix. Amplitudes are kept to 1 µV in `.asc` and WFDB, as they are in `.csv` and `.npy`.
+    """Write one ECG; the format follows from the suffix. Amplitudes are kept to 1 µV in `.asc`, WFDB and Zarr, as they are in `.csv` and `.npy`.
 
     Raises `ValueError` for an unknown format, NaN, amplitudes beyond the format's range, leads or a sampling rate that the format
     cannot carry; `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for the folder."""
     x, path = as_ecg(x), Path(path)
     suffix = path.suffix.lower()
     if suffix not in _WRITERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_WRITERS)}")
-    if suffix != '.npy' and 'record' in x.dims:
+    if suffix not in ('.npy', '.zarr') and 'record' in x.dims:
         if x.sizes['record'] != 1: raise ValueError(f"{path}: holds one record, this ECG has {x.sizes['record']}; write them one by one: for record in x: write(record, ...)")
         x = x[0]
     _refuse_nan(x, path)
@@ -252,12 +270,12 @@ def write(
         if tuple(map(str, x.lead.values)) not in (LEADS_8, LEADS_12): raise ValueError(f"{path}: {suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; this ECG has {list(map(str, x.lead.values))}. Convert it, or write .csv or .hea")
     microvolt = _microvolt(x, path, _LIMIT[suffix]) if suffix in _LIMIT else None
     if suffix in ('.hea', '.dat', '.mat') and not re.fullmatch(r'[-\w]+', path.stem, flags=re.ASCII): raise ValueError(f"{path}: a WFDB record's name has letters, digits, - and _ only")
-    if os.path.isdir(path): raise IsADirectoryError(f"{path}: is a folder; name a file")
+    if os.path.isdir(path): raise IsADirectoryError(f"{path}: is there already; remove it, or choose another name" if suffix == '.zarr' else f"{path}: is a folder; name a file")
     names = {'.hea': ('.dat', '.hea'), '.dat': ('.dat', '.hea'), '.mat': ('.mat', '.hea')}.get(suffix, (path.suffix,))
     with _then_moved(path.parent, [path.with_suffix(s).name for s in names]) as folder: _WRITERS[suffix](x, folder/path.name, microvolt)
     return path.with_suffix('.hea') if suffix in ('.dat', '.mat') else path
 
-# %% ../../nbs/signals/01_files.ipynb #ea2b5bcd
+# %% ../../nbs/signals/01_files.ipynb #8f7ecb4c
 _PUBLISHED = {  # name: (folder at the publisher, which of its files)
     'ludb': ('ludb/1.0.1', r'data/|ludb\.csv|RECORDS|LICENSE'),           # doi:10.13026/eegm-h675
     'ptbxl': ('ptb-xl/1.0.3', r'records500/|[\w-]+\.csv|RECORDS|LICENSE'),  # doi:10.13026/kfzx-aw45
