@@ -33,7 +33,8 @@ demo: .venv/base
 	@echo "all in $(CURDIR)/demo"
 
 test: docs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not clock'
+	$(BIN)/python -m pytest -m clock
 
 docs: .venv/dev
 	$(BIN)/python tools/build_docs.py

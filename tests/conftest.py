@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 import pytest
 
+if 'PYTEST_XDIST_WORKER' in os.environ: os.environ.setdefault('OMP_NUM_THREADS', '1')     # as many workers as cores: a thread each
 pytest_plugins = ['browser_bench']
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI') == 'true'
@@ -21,15 +22,13 @@ def real_ecg():
     return REAL
 
 
-_said = []
-
-
 @pytest.fixture
-def tell():
+def tell(request):
     "Say something at the end of the test run: figures measured, records found wanting."
-    return _said.append
+    return lambda text: request.node.user_properties.append(('told', text))
 
 
 def pytest_terminal_summary(terminalreporter):
-    if _said: terminalreporter.section('measured in this run')
-    for text in _said: terminalreporter.line(text)
+    told = [text for reports in terminalreporter.stats.values() for report in reports if getattr(report, 'when', '') == 'call' for kind, text in report.user_properties if kind == 'told']
+    if told: terminalreporter.section('measured in this run')
+    for text in told: terminalreporter.line(text)

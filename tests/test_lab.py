@@ -1,6 +1,8 @@
 "The notebooks as a student meets them: JupyterLab in a browser."
 import os, statistics, time
-import nbformat
+import nbformat, pytest
+
+pytestmark = pytest.mark.clock
 
 
 def test_the_tutorial_runs_and_its_slider_moves(lab, tell):

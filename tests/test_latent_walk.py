@@ -5,6 +5,8 @@ import nbformat, numpy as np, pytest
 from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.widgets import LatentWalk, static_walk
 
+pytestmark = pytest.mark.clock
+
 WALK = "from deepsynthbody_nb.widgets import LatentWalk\nwalk = LatentWalk(seed=0, folder='saved')\nwalk"
 PEER = """import io, ipywidgets as widgets, numpy as np
 from deepsynthbody_nb.signals.draw import draw_ecg

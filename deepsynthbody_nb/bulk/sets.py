@@ -88,10 +88,10 @@ def make_set(
     if format == 'asc' and leads not in (LEADS_8, LEADS_12): raise ValueError(f"the format 'asc' carries no lead names, so leads must be 8 or 12; for {list(leads)} use wfdb or zarr")
     if seed is None and (folder/'manifest.json').exists(): seed = read_manifest(folder).seed
     own = Set(n, _seed(seed), start_id, leads, format, bool(measures))
-    with _locked(_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler) as executor:
+    with _locked(_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler, progress) as (executor, width):
         _begin(folder, own)
         missing = [g for g in own.groups if not all(part.has(g) for part in _parts(folder, own))]
-        _keep_all(executor, folder, own, missing, workers, progress)
+        _keep_all(executor, width, folder, own, missing, progress)
         for part in _parts(folder, own): part.sweep(); part.finish()
     return folder
 
@@ -109,14 +109,14 @@ def _differing(there, own): return ', '.join(f'{f.name} {getattr(there, f.name)!
 
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
-# %% ../../nbs/bulk/01_sets.ipynb #458b3dc0
-def _keep_all(executor, folder, own, groups, workers, progress):
+# %% ../../nbs/bulk/01_sets.ipynb #f6bc5691
+def _keep_all(executor, width, folder, own, groups, progress):
     "Hand out the groups, a few ahead; the first failure ends it, once what is under way is done."
     from tqdm.auto import tqdm
     under_way, state, at = set(), None, None
     with tqdm(total=own.records, initial=own.records - sum(len(own.ids(g)) for g in groups), unit='ECG', disable=not progress) as bar:
         for group in [*groups, None]:
-            while under_way and (group is None or len(under_way) > 2*workers):
+            while under_way and (group is None or len(under_way) >= 2*width):
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done: bar.update(future.result())
             if group is None: break
@@ -133,14 +133,16 @@ def _state_of(own, group, at, state):
     return start, stream.get_state()
 
 @contextlib.contextmanager
-def _executor(engine, workers, scheduler):
+def _executor(engine, workers, scheduler=None, progress=False):
     if engine == 'threads':
         before = torch.get_num_threads()
         try:
-            with ThreadPoolExecutor(workers) as pool: yield pool
+            with ThreadPoolExecutor(workers) as pool: yield pool, workers
         finally: torch.set_num_threads(before)
     else:
-        with _cluster(workers, scheduler) as client, client.get_executor(pure=False) as pool: yield pool
+        with _cluster(workers, scheduler) as client, client.get_executor(pure=False) as pool:
+            if progress: print(f'what the workers do: {client.dashboard_link}')
+            yield pool, max(workers, sum(client.nthreads().values()))
 
 @contextlib.contextmanager
 def _cluster(workers, scheduler):
@@ -189,7 +191,7 @@ def verify(
     for group in groups:
         at, state = _state_of(own, group, at, states[-1] if states else None)
         states.append(state)
-    with _executor('threads', _cores(), None) as pool, tqdm(total=len(groups), unit='group', disable=not progress) as bar:
+    with _executor('threads', _cores()) as (pool, _), tqdm(total=len(groups), unit='group', disable=not progress) as bar:
         for problems in pool.map(lambda group, state: _problems(ARRAYS[own.format](folder, own), own, group, state), groups, states): found += problems; bar.update()
     return pd.DataFrame(found, columns=['record', 'problem']).set_index('record')
 
