@@ -2,7 +2,7 @@
 
     python benchmarks/generation.py [rounds [largest set]] [--save]
 """
-import contextlib, io, json, os, platform, resource, subprocess, sys, tempfile, time
+import contextlib, io, os, platform, subprocess, sys, tempfile, time
 import numpy as np, pandas as pd, torch
 import deepfakeecg
 from pathlib import Path
@@ -56,8 +56,10 @@ def arithmetic(rounds):
 
 def growth(largest):
     "Time and peak memory of sets of growing size, each made by a process of its own."
-    rows, size = [], 10
-    code = "import sys, resource, time; from deepsynthbody_nb.bulk import make_set; t = time.perf_counter(); make_set(int(sys.argv[1]), sys.argv[2], seed=0, progress=False); print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024)"
+    rows = []
+    code = r"""import re, sys, time; from deepsynthbody_nb.bulk import make_set
+t = time.perf_counter(); make_set(int(sys.argv[1]), sys.argv[2], seed=0, progress=False)
+print(time.perf_counter() - t, int(re.search(r'VmHWM:\s+(\d+)', open('/proc/self/status').read())[1])/1024)"""
     for size in [n for n in (10, 100, 500, 1000, 10_000) if n <= largest]:
         with tempfile.TemporaryDirectory() as folder:
             seconds, megabytes = map(float, subprocess.run([sys.executable, '-c', code, str(size), folder], capture_output=True, text=True, check=True).stdout.split())

@@ -1,5 +1,5 @@
 "LatentWalk as its users meet it: in a script, in JupyterLab, in Voila, and on a page without a kernel."
-import functools, os, socket, statistics, subprocess, sys, time
+import contextlib, functools, os, socket, statistics, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 import nbformat, numpy as np, pytest
 from deepsynthbody_nb.signals.files import read
@@ -156,26 +156,33 @@ def test_saving_and_copying(walked):
     assert walked.notebook.errors() == []
 
 
-def test_voila(page, tmp_path):
-    nbformat.write(notebook_of(WALK.replace("'saved'", repr(str(tmp_path)))), tmp_path/'walk.ipynb')
+@contextlib.contextmanager
+def in_voila(page, cell, folder):
+    "The page of a notebook of one cell, served by Voila; afterwards nothing may have gone wrong there."
+    nbformat.write(notebook_of(cell.replace("'saved'", repr(str(folder)))), folder/'page.ipynb')
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
-    with open(tmp_path/'log', 'w') as log:
-        server = subprocess.Popen([sys.executable, '-m', 'voila', str(tmp_path/'walk.ipynb'), '--no-browser', '--Voila.ip=127.0.0.1', f'--port={port}'], stdout=log, stderr=subprocess.STDOUT)
+    with open(folder/'log', 'w') as log:
+        server = subprocess.Popen([sys.executable, '-m', 'voila', str(folder/'page.ipynb'), '--no-browser', '--Voila.ip=127.0.0.1', f'--port={port}'], stdout=log, stderr=subprocess.STDOUT)
         try:
             until = time.monotonic() + 120
             while True:
                 try: socket.create_connection(('127.0.0.1', port), 5).close(); break
-                except OSError: assert server.poll() is None and time.monotonic() < until, (tmp_path/'log').read_text()[-3000:]
+                except OSError: assert server.poll() is None and time.monotonic() < until, (folder/'log').read_text()[-3000:]
                 time.sleep(.2)
             page.goto(f'http://127.0.0.1:{port}', timeout=120_000)
-            board = Board(page).rested(); before = board.picture()
-            board.handle().focus(); board.key('ArrowRight')
-            assert board.picture() != before and board.value() == '+0.25'
-            board.press('.png', redraws=False); page.wait_for_function("() => document.querySelector('.dsw-note').textContent.startsWith('Saved')", timeout=60_000)
+            yield
             if shot := os.environ.get('SCREENSHOTS'): page.screenshot(path=f'{shot}/voila.png', full_page=True)
             assert all('fontawesome' in u or 'font-awesome' in u or 'mathjax' in u for u in page.offsite)          # Voila's own template asks for these
             assert all('Failed to load resource' in e for e in page.console_errors) and len(page.console_errors) <= len(page.offsite), page.console_errors
         finally: server.terminate(); server.wait(30)
+
+
+def test_voila(page, tmp_path):
+    with in_voila(page, WALK, tmp_path):
+        board = Board(page).rested(); before = board.picture()
+        board.handle().focus(); board.key('ArrowRight')
+        assert board.picture() != before and board.value() == '+0.25'
+        board.press('.png', redraws=False); page.wait_for_function("() => document.querySelector('.dsw-note').textContent.startsWith('Saved')", timeout=60_000)
 
 
 def test_a_page_without_a_kernel(page, tmp_path, tell):

@@ -7,8 +7,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/dataset.html.md"""
 # %% auto #0
 __all__ = ['ECGSet']
 
-# %% ../../nbs/bulk/02_dataset.ipynb #2a66470a
-import numpy as np, pandas as pd, torch
+# %% ../../nbs/bulk/02_dataset.ipynb #11983765
+import pandas as pd, torch
 from pathlib import Path
 from .formats import ARRAYS, GROUP
 from .sets import read_manifest

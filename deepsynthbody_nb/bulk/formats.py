@@ -11,8 +11,8 @@ __all__ = ['GROUP', 'ARRAYS', 'Set', 'microvolt', 'Arrays', 'Texts', 'Waveforms'
 import dataclasses, shutil, warnings
 from pathlib import Path
 import numpy as np, xarray as xr
-from ..signals.files import _then_moved, read, write
-from ..signals.leads import as_ecg, lead_names, time_axis, to_leads
+from ..signals.files import _then_moved, _write_asc, read, write
+from ..signals.leads import as_ecg, time_axis, to_leads
 
 # %% ../../nbs/bulk/00_formats.ipynb #fa8a6e52
 GROUP = 50                                    # records computed, written and resumed together
@@ -109,8 +109,7 @@ class _Files:
 class Texts(_Files):
     suffixes = '.asc',
     def _write(self, aside, ids, values):
-        import polars
-        for i, one in zip(ids, values): polars.DataFrame(one.T).write_csv(aside/f'{i}.asc', separator=' ', include_header=False)
+        for i, one in zip(ids, values): _write_asc(None, aside/f'{i}.asc', one)
 
 class Waveforms(_Files):
     suffixes = '.dat', '.hea'                                                # the header last: who sees it sees the signal

@@ -7,8 +7,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/sets.html.md"""
 # %% auto #0
 __all__ = ['ENGINES', 'make_group', 'read_manifest', 'make_set', 'verify']
 
-# %% ../../nbs/bulk/01_sets.ipynb #c2568170
-import contextlib, dataclasses, errno, json, os, secrets
+# %% ../../nbs/bulk/01_sets.ipynb #609ad331
+import contextlib, dataclasses, errno, importlib.util, json, os, secrets
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 import numpy as np, pandas as pd, torch
@@ -16,7 +16,7 @@ from .. import __version__
 from .formats import ARRAYS, GROUP, Set, Table, _sweep, microvolt
 from ..generators.fast import fast_pulse2pulse
 from ..generators.pulse2pulse import PUBLISHED_SHA256, noise_state
-from ..signals.files import _then_moved
+from ..signals.files import _folder, _then_moved, _whole
 from ..signals.leads import LEADS_8, LEADS_12, lead_names
 
 # %% ../../nbs/bulk/01_sets.ipynb #9dccb656
@@ -76,9 +76,8 @@ def make_set(
 )->Path: # The folder
     """Make a set of synthetic ECGs, or what is missing of it.
 
-    Raises `ValueError` for a wrong argument or another set's manifest, `OSError` for a folder that cannot be written to, a full disk,
+    Raises `ValueError` for a wrong argument or another set's manifest, `ImportError` for an extra that is not installed, `OSError` for a folder that cannot be written to, a full disk,
     a set that another process is writing, a scheduler that cannot be reached; what was made stays."""
-    from deepsynthbody_nb.cardiovascular.ecg import _folder, _seed, _whole
     folder, leads = Path(folder), lead_names(leads)
     n, start_id, workers = _whole('n', n, 1), _whole('start_id', start_id, 0), _cores() if workers is None else _whole('workers', workers, 1)
     if format not in ARRAYS: raise ValueError(f"unknown format {format!r}; known are {', '.join(ARRAYS)}")
@@ -86,8 +85,10 @@ def make_set(
     if scheduler is not None and engine != 'dask': raise ValueError("a scheduler belongs to engine='dask'")
     if unknown := [name for name in leads if name not in LEADS_12]: raise ValueError(f"unknown leads {unknown}; known are {', '.join(LEADS_12)}")
     if format == 'asc' and leads not in (LEADS_8, LEADS_12): raise ValueError(f"the format 'asc' carries no lead names, so leads must be 8 or 12; for {list(leads)} use wfdb or zarr")
+    for needed, what, asked in (('pyarrow', 'measures=True', measures), ('distributed', "engine='dask'", engine == 'dask')):
+        if asked and importlib.util.find_spec(needed) is None: raise ImportError(f"{what} needs {needed}; pip install 'deepsynthbody_nb[bulk]' brings it")
     if seed is None and (folder/'manifest.json').exists(): seed = read_manifest(folder).seed
-    own = Set(n, _seed(seed), start_id, leads, format, bool(measures))
+    own = Set(n, secrets.randbits(32) if seed is None else _whole('seed', seed, 0), start_id, leads, format, bool(measures))
     with _locked(_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler, progress) as (executor, width):
         _begin(folder, own)
         missing = [g for g in own.groups if not all(part.has(g) for part in _parts(folder, own))]
@@ -146,8 +147,7 @@ def _executor(engine, workers, scheduler=None, progress=False):
 
 @contextlib.contextmanager
 def _cluster(workers, scheduler):
-    try: from distributed import Client, LocalCluster
-    except ImportError as e: raise ImportError("engine='dask' needs dask.distributed; pip install 'deepsynthbody_nb[bulk]' brings it") from e
+    from distributed import Client, LocalCluster
     if isinstance(scheduler, Client): yield scheduler; return
     if scheduler is None:
         with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=':0') as cluster, Client(cluster) as client: yield client
@@ -166,8 +166,8 @@ def _locked(folder):
     except Timeout: raise BlockingIOError(f"{folder}: is being written by another process; wait for it, or choose another folder") from None
     try: yield
     finally:
+        with contextlib.suppress(OSError): (folder/'.lock').unlink()         # while it is held, so that nobody else's goes
         lock.release()
-        with contextlib.suppress(OSError): (folder/'.lock').unlink()
 
 @contextlib.contextmanager
 def _plainly(folder):

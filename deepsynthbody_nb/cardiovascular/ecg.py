@@ -12,19 +12,14 @@ __all__ = ['GENERATORS', 'FORMATS', 'sample', 'generate', 'published', 'controls
 import secrets
 from pathlib import Path
 import numpy as np, xarray as xr
-from ..signals.files import BARE, write
+from ..signals.files import BARE, _folder, _whole, write
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/systems/00_ecg.ipynb #1ad617f2
 GENERATORS = ('pulse2pulse',)
 FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy'}
 
-# %% ../../nbs/systems/00_ecg.ipynb #8b55efb8
-def _whole(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least: raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
-    if value >= 2**63: raise ValueError(f"{name} must be below 2**63; got {value}")
-    return int(value)
-
+# %% ../../nbs/systems/00_ecg.ipynb #9a916ca9
 def _asked(generator, condition, leads):
     "Check the words that the functions here share; returns the names of the leads."
     if generator not in GENERATORS: raise ValueError(f"unknown generator {generator!r}; known are {', '.join(GENERATORS)}")
@@ -82,13 +77,6 @@ def generate(
                 written.append(write(record, out_dir/f'{record.record.item()}{FORMATS[format]}'))
                 bar.update()
     return written
-
-def _folder(path):
-    path = Path(path)
-    try: path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError): raise NotADirectoryError(f"{path}: is a file or lies inside one; out_dir must be a folder") from None
-    except OSError as e: raise type(e)(f"{path}: cannot be made ({e.strerror}); choose a folder of your own") from e
-    return path
 
 # %% ../../nbs/systems/00_ecg.ipynb #f82d77b6
 def published(

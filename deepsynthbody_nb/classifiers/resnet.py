@@ -151,8 +151,8 @@ MEASURES = ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'j_point_V2_mv', 'r_am
 NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': 'the same, from other random weights', 'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
     'heart_rate_bpm': 'heart_rate_bpm from ten seconds', **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
 
-# %% ../../nbs/classifiers/01_resnet.ipynb #085597bc
-_SHA256 = dict(superclass='32f48a8f11abac09e439d979f1a6aade123d04299167ad046b05d66843a1b357', intervals='396d0c209e138040e866c177198bf9d0516836216a55ca5b106152557db165a7')
+# %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
+_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='396d0c209e138040e866c177198bf9d0516836216a55ca5b106152557db165a7')
 
 @functools.lru_cache(maxsize=None)
 def load_classifier(

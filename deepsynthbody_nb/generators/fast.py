@@ -11,7 +11,7 @@ __all__ = ['windows', 'Product', 'Steps', 'FastPulse2Pulse', 'fast_pulse2pulse']
 import functools
 import torch
 import torch.nn.functional as F
-from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, KERNEL, Pulse2Pulse, _folded, load_pulse2pulse
+from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, Pulse2Pulse, _folded, load_pulse2pulse
 
 # %% ../../nbs/generators/01_fast.ipynb #9ae1f1de
 def windows(

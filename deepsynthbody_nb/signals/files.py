@@ -189,7 +189,20 @@ def _read_several(paths, sampling_rate, allow_nan):
     notes = {key: ('record', ['; '.join(np.atleast_1d(x.attrs.get(key, ''))) for x in records]) for key in ('source', 'comments') if key not in common and any(key in x.attrs for x in records)}
     return xr.concat([x.drop_attrs() for x in records], 'record', join='exact').assign_coords(record=[Path(p).stem for p in paths], **notes).assign_attrs(common)
 
-# %% ../../nbs/signals/01_files.ipynb #05020a59
+# %% ../../nbs/signals/01_files.ipynb #37643a5f
+def _whole(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least: raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
+    if value >= 2**63: raise ValueError(f"{name} must be below 2**63; got {value}")
+    return int(value)
+
+def _folder(path):
+    path = Path(path)
+    try: path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError): raise NotADirectoryError(f"{path}: is a file or lies inside one; out_dir must be a folder") from None
+    except OSError as e: raise type(e)(f"{path}: cannot be made ({e.strerror}); choose a folder of your own") from e
+    return path
+
+# %% ../../nbs/signals/01_files.ipynb #cc8bdd33
 @contextlib.contextmanager
 def _then_moved(folder, names):
     "A temporary folder inside `folder`; when the block ends well, the files `names` are moved up, in this order."
@@ -200,7 +213,7 @@ def _then_moved(folder, names):
         yield Path(tmp)
         for name in names: os.replace(Path(tmp)/name, folder/name)
 
-# %% ../../nbs/signals/01_files.ipynb #fa7d9575
+# %% ../../nbs/signals/01_files.ipynb #1886260b
 def _microvolt(x, path, limit):
     "The ECG as whole µV."
     values = np.rint(x.values.astype(float)*1000)
@@ -208,8 +221,8 @@ def _microvolt(x, path, limit):
     return values.astype(np.int32)
 
 def _write_asc(x, path, microvolt):
-    rows = microvolt.T.tolist()
-    path.write_text('\n'.join(' '.join(map(str, row)) for row in rows) + '\n')
+    import polars
+    polars.DataFrame(microvolt.T).write_csv(path, separator=' ', include_header=False)
 
 def _write_csv(x, path, _):
     import pandas as pd
@@ -246,7 +259,7 @@ def _comments(x):
     origin = x.coords['origin'].item() if 'origin' in x.coords else f"seed {x.attrs.get('seed')}, record {x.record.item() if 'record' in x.coords else 'unknown'}"
     return [f"synthetic: generator {x.attrs['model']}, {origin}"]
 
-# %% ../../nbs/signals/01_files.ipynb #6b0b1238
+# %% ../../nbs/signals/01_files.ipynb #6fb8c6da
 _LIMIT = {'.asc': 2**31 - 1, '.hea': 32767, '.dat': 32767, '.mat': 32767, '.zarr': 32767}   # µV
 _WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': functools.partial(_write_wfdb, signal='.mat'), '.csv': _write_csv, '.npy': _write_npy, '.zarr': _write_zarr}
 
@@ -275,7 +288,7 @@ def write(
     with _then_moved(path.parent, [path.with_suffix(s).name for s in names]) as folder: _WRITERS[suffix](x, folder/path.name, microvolt)
     return path.with_suffix('.hea') if suffix in ('.dat', '.mat') else path
 
-# %% ../../nbs/signals/01_files.ipynb #8f7ecb4c
+# %% ../../nbs/signals/01_files.ipynb #94ae2f6e
 _PUBLISHED = {  # name: (folder at the publisher, which of its files)
     'ludb': ('ludb/1.0.1', r'data/|ludb\.csv|RECORDS|LICENSE'),           # doi:10.13026/eegm-h675
     'ptbxl': ('ptb-xl/1.0.3', r'records500/|[\w-]+\.csv|RECORDS|LICENSE'),  # doi:10.13026/kfzx-aw45
