@@ -11,23 +11,24 @@ __all__ = ['ECGSet']
 import pandas as pd, torch
 from pathlib import Path
 from .formats import ARRAYS, GROUP
-from .sets import read_manifest
+from .sets import _parts, read_manifest
 
 # %% ../../nbs/bulk/02_dataset.ipynb #edcb5e60
 class ECGSet(torch.utils.data.Dataset):
     "The records of a set: float32 tensors (lead, time), mV; with targets, pairs of such a tensor and one of its measures."
     def __init__(self,
         folder, # Of a set, as `make_set` made it
-        targets=(), # Columns of `measure`, of a set made with measures=True
+        targets=(), # Columns of `measure` that hold numbers, of a set made with measures=True
     ):
         self.own, self.folder, self.targets = read_manifest(folder), Path(folder), None
         self._group, self._values = None, None
-        if missing := [g for g in self.own.groups if not ARRAYS[self.own.format](folder, self.own).has(g)]: raise ValueError(f"{folder}: the set is not complete, {len(missing)} of {len(self.own.groups)} groups are missing; make_set goes on with it")
-        if len(targets):
-            if not self.own.measures: raise ValueError(f"{folder}: has no measures; make the set with measures=True")
-            table = pd.read_parquet(self.folder/'measures')
+        targets = [targets] if isinstance(targets, str) else list(targets)
+        if targets and not self.own.measures: raise ValueError(f"{folder}: has no measures; make the set with measures=True")
+        if missing := [g for g in self.own.groups if not all(part.has(g) for part in _parts(folder, self.own))]: raise ValueError(f"{folder}: the set is not complete, {len(missing)} of {len(self.own.groups)} groups are missing; make_set goes on with it")
+        if targets:
+            table = pd.read_parquet(self.folder/'measures').select_dtypes('number')
             if unknown := [t for t in targets if t not in table]: raise ValueError(f"unknown targets {unknown}; known are {', '.join(table)}")
-            self.targets = torch.tensor(table[list(targets)].to_numpy('float32'))
+            self.targets = torch.tensor(table.loc[range(self.own.first_id, self.own.first_id + self.own.records), targets].to_numpy('float32'))
 
     def __len__(self): return self.own.records
 
@@ -38,5 +39,6 @@ class ECGSet(torch.utils.data.Dataset):
         return x if self.targets is None else (x, self.targets[i])
 
     def __getitems__(self, numbers): # for a DataLoader: a batch's records, each group read once
-        found = {i: self[i] for i in sorted(numbers)}
-        return [found[i] for i in numbers]
+        order = sorted(range(len(numbers)), key=lambda k: numbers[k])
+        found = {k: self[numbers[k]] for k in order}
+        return [found[k] for k in range(len(numbers))]

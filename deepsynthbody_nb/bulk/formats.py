@@ -54,7 +54,7 @@ class Arrays:
 
     def begin(self):
         import zarr
-        if self.store.exists(): return
+        if self.store.exists(): self._array(); return                       # raises where it is damaged
         with _then_moved(self.store.parent, [self.store.name]) as aside:
             root, n = zarr.open_group(aside/self.store.name, mode='w'), self.own.records
             root.create_array('ecg', shape=(n, len(self.own.leads), 5000), chunks=(min(GROUP, n), len(self.own.leads), 5000), dtype='int16', fill_value=0,
@@ -70,6 +70,11 @@ class Arrays:
     def write(self, group, values): self._array()[group*GROUP:(group + 1)*GROUP] = values
 
     def read(self, group): return self._array()[group*GROUP:(group + 1)*GROUP]
+
+    def look(self, group): # the records, or in words why there is none
+        if not self.has(group): return ['is missing']*len(self.own.ids(group))
+        try: return list(self.read(group))
+        except (ValueError, OSError, RuntimeError) as e: return [f'cannot be read: {e}']*len(self.own.ids(group))
 
     def sweep(self): _sweep(self.store.parent, 'ecg.zarr/ecg/c/*/0/*.partial')
 
@@ -98,7 +103,19 @@ class _Files:
             with _then_moved(place, [f'{i}{s}' for i in own for s in self.suffixes]) as aside: self._write(aside, own, values[own[0] - ids[0]:][:len(own)])
 
     def read(self, group):
-        return microvolt(read([self.place(i)/f'{i}{self.suffixes[-1]}' for i in self.own.ids(group)]), self.own.leads)
+        return np.stack([self._read(i) for i in self.own.ids(group)])
+
+    def _read(self, i):
+        x = read(self.place(i)/f'{i}{self.suffixes[-1]}').sel(lead=list(self.own.leads))
+        return np.rint(x.values.astype(float)*1000).astype('int16')
+
+    def look(self, group): # the records, or in words why there is none
+        found = []
+        for i in self.own.ids(group):
+            try: found.append(self._read(i))
+            except FileNotFoundError: found.append('is missing')
+            except (ValueError, OSError, KeyError) as e: found.append(f'cannot be read: {e}')
+        return found
 
     def sweep(self): _sweep(self.folder, 'records/*/.writing-*')
 
@@ -124,7 +141,7 @@ class Table:
     "The measures of a set."
     def __init__(self, folder, own:Set): self.folder, self.own = Path(folder)/'measures', own
 
-    def path(self, group): return self.folder/f'{self.own.ids(group)[0]:06}.parquet'
+    def path(self, group): return self.folder/f'{self.own.ids(group)[0]:012}.parquet'
 
     def begin(self): self.folder.mkdir(exist_ok=True)
 

@@ -9,7 +9,7 @@ __all__ = ['ENGINES', 'make_group', 'read_manifest', 'make_set', 'verify']
 
 # %% ../../nbs/bulk/01_sets.ipynb #609ad331
 import contextlib, dataclasses, errno, importlib.util, json, os, secrets
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from .. import __version__
@@ -24,8 +24,7 @@ def make_group(
     own:Set, group:int,
     state:torch.Tensor, # Of PyTorch's generator, from `noise_state`
 )->np.ndarray: # int16 (records, leads, time), whole µV
-    "Compute a group's records; on one thread, since other groups are made beside it."
-    torch.set_num_threads(1)
+    "Compute a group's records."
     stream = torch.Generator()
     stream.set_state(state)
     noise = torch.empty(GROUP, 8, 5000).uniform_(-1, 1, generator=stream)
@@ -33,6 +32,7 @@ def make_group(
     return made if own.leads == LEADS_8 else microvolt(dataclasses.replace(own, leads=LEADS_8).ecg(group, made), own.leads)
 
 def _keep_group(folder, own, group, state):
+    torch.set_num_threads(1)                                                 # other groups are made beside this one
     values = make_group(own, group, state)
     for part in _parts(folder, own):
         if not part.has(group): part.write(group, values)
@@ -52,8 +52,10 @@ def read_manifest(
     if not path.exists(): raise FileNotFoundError(f"{path}: there is no such file; {folder} is not a set, or one that was never begun")
     try: said = json.loads(path.read_text())
     except ValueError as e: raise ValueError(f"{path}: is not JSON ({e}); it is damaged, and without it the set cannot be checked or gone on with") from None
-    try: own = Set(**{f.name: said[f.name] for f in dataclasses.fields(Set)} | dict(leads=tuple(said['leads'])))
-    except (KeyError, TypeError) as e: raise ValueError(f"{path}: is no manifest of a set; it lacks {e}") from None
+    kinds = dict(records=int, seed=int, first_id=int, leads=list, format=str, measures=bool)
+    if bad := [k for k, kind in kinds.items() if not isinstance(said, dict) or type(said.get(k)) is not kind] or [k for k in ('format',) if said[k] not in ARRAYS]:
+        raise ValueError(f"{path}: is no manifest of a set; {bad[0]} is missing or of the wrong kind")
+    own = Set(**{k: said[k] for k in kinds} | dict(leads=tuple(said['leads'])))
     if differing := [k for k, v in _manifest(own).items() if said.get(k) != v]: raise ValueError(f"{path}: says {', '.join(f'{k} {said.get(k)!r}' for k in differing)}; this is {', '.join(f'{k} {_manifest(own)[k]!r}' for k in differing)}, which may make other records. Use that version, or begin a new set")
     return own
 
@@ -87,22 +89,25 @@ def make_set(
     if format == 'asc' and leads not in (LEADS_8, LEADS_12): raise ValueError(f"the format 'asc' carries no lead names, so leads must be 8 or 12; for {list(leads)} use wfdb or zarr")
     for needed, what, asked in (('pyarrow', 'measures=True', measures), ('distributed', "engine='dask'", engine == 'dask')):
         if asked and importlib.util.find_spec(needed) is None: raise ImportError(f"{what} needs {needed}; pip install 'deepsynthbody_nb[bulk]' brings it")
-    if seed is None and (folder/'manifest.json').exists(): seed = read_manifest(folder).seed
+    if (folder/'manifest.json').exists(): seed = read_manifest(folder).seed if seed is None else seed
+    elif folder.is_dir() and (rest := [p.name for p in folder.iterdir() if p.name != '.lock' and not p.name.startswith('.writing-')]):
+        raise ValueError(f"{folder}: holds {rest[0]} and no manifest, so it is no set to go on with; choose an empty or a new folder")
     own = Set(n, secrets.randbits(32) if seed is None else _whole('seed', seed, 0), start_id, leads, format, bool(measures))
     with _locked(_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler, progress) as (executor, width):
         _begin(folder, own)
-        missing = [g for g in own.groups if not all(part.has(g) for part in _parts(folder, own))]
-        _keep_all(executor, width, folder, own, missing, progress)
-        for part in _parts(folder, own): part.sweep(); part.finish()
+        parts = _parts(folder, own)
+        missing = [g for g in own.groups if not all(part.has(g) for part in parts)]
+        _keep_all(executor, width, folder.absolute(), own, missing, progress)
+        if not all(part.has(g) for g in missing for part in parts): raise OSError(f"{folder}: what the workers made is not here; they must see the same folder under the same name")
+        for part in parts: part.sweep(); part.finish()
     return folder
 
 def _begin(folder, own):
+    _sweep(folder, '.writing-*')
     path, text = folder/'manifest.json', json.dumps(_manifest(own), indent=1, ensure_ascii=False) + '\n'
     if path.exists():
         if (there := read_manifest(folder)) != own: raise ValueError(f"{path}: is of another set ({_differing(there, own)}); finish that one with its own arguments, or choose another folder")
     else:
-        _sweep(folder, '.writing-*')
-        if rest := [p.name for p in folder.iterdir() if p.name != '.lock']: raise ValueError(f"{folder}: holds {rest[0]} and no manifest, so it is no set to go on with; choose an empty or a new folder")
         with _then_moved(folder, [path.name]) as aside: (aside/path.name).write_text(text)
     for part in _parts(folder, own): part.sweep(); part.begin()
 
@@ -127,7 +132,7 @@ def _keep_all(executor, width, folder, own, groups, progress):
 def _state_of(own, group, at, state):
     "Where in the stream a group begins, from where the one before it did."
     start = own.ids(group)[0]
-    if at is None or start - at > 50*GROUP: return start, noise_state(own.seed, start)
+    if at is None or own.seed == 0 and start - at > 50*GROUP: return start, noise_state(own.seed, start)
     stream = torch.Generator()
     stream.set_state(state)
     for _ in range(start - at): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
@@ -141,9 +146,12 @@ def _executor(engine, workers, scheduler=None, progress=False):
             with ThreadPoolExecutor(workers) as pool: yield pool, workers
         finally: torch.set_num_threads(before)
     else:
+        from distributed import KilledWorker
         with _cluster(workers, scheduler) as client, client.get_executor(pure=False) as pool:
-            if progress: print(f'what the workers do: {client.dashboard_link}')
-            yield pool, max(workers, sum(client.nthreads().values()))
+            if not client.nthreads(): raise ConnectionError(f"the Dask scheduler {client.scheduler.address} has no workers; start some, such as: dask worker {client.scheduler.address}")
+            if progress and client.dashboard_link: print(f'what the workers do: {client.dashboard_link}')
+            try: yield pool, max(workers, sum(client.nthreads().values()))
+            except (KilledWorker, CancelledError) as e: raise ConnectionError(f"the Dask cluster lost its workers or its scheduler ({type(e).__name__}); what is complete was kept, the same call goes on from there") from e
 
 @contextlib.contextmanager
 def _cluster(workers, scheduler):
@@ -165,16 +173,14 @@ def _locked(folder):
     try: lock.acquire()
     except Timeout: raise BlockingIOError(f"{folder}: is being written by another process; wait for it, or choose another folder") from None
     try: yield
-    finally:
-        with contextlib.suppress(OSError): (folder/'.lock').unlink()         # while it is held, so that nobody else's goes
-        lock.release()
+    finally: lock.release()                                                  # the file stays, empty: who takes it away may take another's
 
 @contextlib.contextmanager
 def _plainly(folder):
     try: yield
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT): raise
-        raise OSError(e.errno, f"{folder}: the disk is full. What is complete was kept; make room, and the same call goes on from there") from e
+        if not {e.errno, getattr(e.__cause__, 'errno', None)} & {errno.ENOSPC, errno.EDQUOT}: raise
+        raise OSError(f"{folder}: the disk is full. What is complete was kept; make room, and the same call goes on from there") from e
 
 # %% ../../nbs/bulk/01_sets.ipynb #e3746ae8
 def verify(
@@ -182,7 +188,7 @@ def verify(
     records:int=None, # Check the groups of about so many records, evenly spread; all if not given
     progress:bool=True, # Show a progress bar?
 )->pd.DataFrame: # One row a record that is missing, unreadable or another; empty if the set is what its manifest says
-    "Compare a set with what its manifest promises; raises `ValueError` or `FileNotFoundError` where that cannot be read."
+    "Compare a set's ECGs with what its manifest promises, and whether all are measured if they should be; raises `ValueError` or `FileNotFoundError` where that cannot be read."
     from tqdm.auto import tqdm
     own, found = read_manifest(folder), []
     groups = list(own.groups)
@@ -192,13 +198,18 @@ def verify(
         at, state = _state_of(own, group, at, states[-1] if states else None)
         states.append(state)
     with _executor('threads', _cores()) as (pool, _), tqdm(total=len(groups), unit='group', disable=not progress) as bar:
-        for problems in pool.map(lambda group, state: _problems(ARRAYS[own.format](folder, own), own, group, state), groups, states): found += problems; bar.update()
+        for problems in pool.map(lambda group, state: _problems(folder, own, group, state), groups, states): found += problems; bar.update()
     return pd.DataFrame(found, columns=['record', 'problem']).set_index('record')
 
-def _problems(kept, own, group, state):
-    ids = own.ids(group)
-    if not kept.has(group): return [(i, 'is missing') for i in ids]
-    try: there = kept.read(group)
-    except (ValueError, OSError) as e: return [(i, f'cannot be read: {e}') for i in ids]
-    apart = np.abs(there.astype(int) - make_group(own, group, state)).max((1, 2))
-    return [(i, f'differs by up to {a} µV') for i, a in zip(ids, apart) if a > 1]
+def _problems(folder, own, group, state):
+    torch.set_num_threads(1)
+    kept, *tables = _parts(folder, own)
+    said = [(i, _problem(there, made)) for i, there, made in zip(own.ids(group), kept.look(group), make_group(own, group, state))]
+    unmeasured = [(i, 'was not measured') for table in tables if not table.has(group) for i in own.ids(group)]
+    return [(i, problem) for i, problem in said if problem] or unmeasured
+
+def _problem(there, made):
+    if isinstance(there, str): return there
+    if there.shape != made.shape: return f'has the shape {there.shape}, not {made.shape}'
+    apart = np.abs(there.astype(int) - made).max()
+    return f'differs by up to {apart} µV' if apart > 1 else None

@@ -149,10 +149,10 @@ def beats_of(
 # %% ../../nbs/classifiers/01_resnet.ipynb #583482a9
 MEASURES = ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'j_point_V2_mv', 'r_amplitude_II_mv', 't_amplitude_II_mv')   # columns of `measure`
 NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': 'the same, from other random weights', 'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
-    'heart_rate_bpm': 'heart_rate_bpm from ten seconds', **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
+    **{m: f'{m} from ten seconds' for m in MEASURES}, **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
-_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='396d0c209e138040e866c177198bf9d0516836216a55ca5b106152557db165a7')
+_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='af84ee0991e3fe02b725a0e7664d81055a1f087ddbc35d2f3329d2ac2fef97cf')
 
 @functools.lru_cache(maxsize=None)
 def load_classifier(

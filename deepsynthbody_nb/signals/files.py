@@ -198,7 +198,7 @@ def _whole(name, value, least):
 def _folder(path):
     path = Path(path)
     try: path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError): raise NotADirectoryError(f"{path}: is a file or lies inside one; out_dir must be a folder") from None
+    except (FileExistsError, NotADirectoryError): raise NotADirectoryError(f"{path}: is a file or lies inside one, where a folder is wanted") from None
     except OSError as e: raise type(e)(f"{path}: cannot be made ({e.strerror}); choose a folder of your own") from e
     return path
 
@@ -222,7 +222,7 @@ def _microvolt(x, path, limit):
 
 def _write_asc(x, path, microvolt):
     import polars
-    polars.DataFrame(microvolt.T).write_csv(path, separator=' ', include_header=False)
+    path.write_text(polars.DataFrame(microvolt.T).write_csv(separator=' ', include_header=False))   # polars' own writing loses a full disk's errno
 
 def _write_csv(x, path, _):
     import pandas as pd
@@ -243,7 +243,7 @@ def _write_wfdb(x, path, microvolt, signal='.dat'):
     import wfdb
     from scipy.io import savemat
     stored, n = microvolt.astype(np.int16), x.sizes['lead']
-    if signal == '.dat': stored.T.astype('<i2').tofile(path.with_suffix(signal))
+    if signal == '.dat': path.with_suffix(signal).write_bytes(stored.T.astype('<i2').tobytes())
     else: savemat(path.with_suffix(signal), {'val': stored}, format='4')  # 24 bytes of header, then the samples
     sums = [int(s) for s in stored.astype(np.int64).sum(1).astype(np.int16)]
     rate = x.attrs['sampling_rate']

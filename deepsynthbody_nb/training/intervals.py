@@ -1,4 +1,4 @@
-"""From generated ECGs and their measures to one network a measure: of the median beat, and the heart rate of ten seconds.
+"""From generated ECGs and their measures to one network a measure and view: of ten seconds, and of the median beat.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/intervals.html.md"""
 
