@@ -33,7 +33,7 @@ demo: .venv/base
 	@echo "all in $(CURDIR)/demo"
 
 test: docs
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not clock'
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not clock'
 	$(BIN)/python -m pytest -m clock
 
 docs: .venv/dev

@@ -10,7 +10,7 @@ from deepsynthbody_nb.generators.published import published
 from deepsynthbody_nb.signals.files import read
 
 COMMAND = Path(sys.executable).parent/'deepsynthbody'
-KILLS = int(os.environ.get('KILLS', 2))
+KILLS = int(os.environ.get('KILLS', 1))
 
 
 def contents(folder): return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob('*')) if p.is_file()}

@@ -137,7 +137,7 @@ def test_several_files_stack_or_say_why_not(tmp_path, x):
 @pytest.mark.parametrize('place', ['file', 'file/below'])
 def test_an_out_folder_that_is_a_file(tmp_path, place):
     (tmp_path/'file').write_text('here')
-    with pytest.raises(NotADirectoryError, match='is a file or lies inside one; out_dir must be a folder'): ecg.generate(1, tmp_path/place)
+    with pytest.raises(NotADirectoryError, match='is a file or lies inside one, where a folder is wanted'): ecg.generate(1, tmp_path/place)
 
 
 def test_a_read_only_folder_is_named(tmp_path):

@@ -59,9 +59,10 @@ def read_manifest(
     if differing := [k for k, v in _manifest(own).items() if said.get(k) != v]: raise ValueError(f"{path}: says {', '.join(f'{k} {said.get(k)!r}' for k in differing)}; this is {', '.join(f'{k} {_manifest(own)[k]!r}' for k in differing)}, which may make other records. Use that version, or begin a new set")
     return own
 
-# %% ../../nbs/bulk/01_sets.ipynb #a131f28d
+# %% ../../nbs/bulk/01_sets.ipynb #84d7ce90
 ENGINES = ('threads', 'dask')
 
+# %% ../../nbs/bulk/01_sets.ipynb #a75c87a8
 def make_set(
     n:int, # Records
     folder, # Where to; made if need be. If a set was begun there, it goes on
@@ -115,7 +116,7 @@ def _differing(there, own): return ', '.join(f'{f.name} {getattr(there, f.name)!
 
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
-# %% ../../nbs/bulk/01_sets.ipynb #f6bc5691
+# %% ../../nbs/bulk/01_sets.ipynb #77de6d5d
 def _keep_all(executor, width, folder, own, groups, progress):
     "Hand out the groups, a few ahead; the first failure ends it, once what is under way is done."
     from tqdm.auto import tqdm
@@ -182,7 +183,7 @@ def _plainly(folder):
         if not {e.errno, getattr(e.__cause__, 'errno', None)} & {errno.ENOSPC, errno.EDQUOT}: raise
         raise OSError(f"{folder}: the disk is full. What is complete was kept; make room, and the same call goes on from there") from e
 
-# %% ../../nbs/bulk/01_sets.ipynb #e3746ae8
+# %% ../../nbs/bulk/01_sets.ipynb #217d31b5
 def verify(
     folder, # Of a set
     records:int=None, # Check the groups of about so many records, evenly spread; all if not given
