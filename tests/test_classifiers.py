@@ -51,6 +51,16 @@ def test_every_network_loads_and_answers(x):
     assert torch.equal(torch.get_rng_state(), before)                                            # loading draws nothing from the user's stream
 
 
+def test_weights_loaded_in_inference_mode_still_allow_gradients():
+    from deepsynthbody_nb.generators.pulse2pulse import _load_pulse2pulse, folded_decoder, load_pulse2pulse
+    from deepsynthbody_nb.signals.delineate import load_delineator
+    from deepsynthbody_nb.xai.known_truth import FINDINGS, load_detector
+    for load in (load_pulse2pulse, folded_decoder, load_delineator, load_classifier, lambda: load_detector(next(iter(FINDINGS)))):
+        for cache in (load_classifier, load_detector, folded_decoder, _load_pulse2pulse, load_delineator): cache.cache_clear()
+        with torch.inference_mode(): model = load()
+        assert not any(p.is_inference() for p in model.parameters())
+
+
 def test_the_shipped_cross_validation_holds():
     kept = shipped_table('superclass', 'cross_validation.csv')
     assert kept.groupby('patient').fold.nunique().max() == 1                                     # no patient in two folds

@@ -155,6 +155,7 @@ NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': '
 _SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='af84ee0991e3fe02b725a0e7664d81055a1f087ddbc35d2f3329d2ac2fef97cf')
 
 @functools.lru_cache(maxsize=None)
+@torch.inference_mode(False)
 def load_classifier(
     name:str='superclass', # One of `NETWORKS`
 )->nn.Module: # A `Classifier` or a `Regressor`, on the CPU, in evaluation mode, its weights without gradients

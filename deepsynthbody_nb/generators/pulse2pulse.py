@@ -76,6 +76,7 @@ def load_pulse2pulse(
     return _load_pulse2pulse(torch.device(device), Path(path) if path else published_weights())
 
 @functools.lru_cache(maxsize=2)
+@torch.inference_mode(False)                                                 # weights loaded in inference mode would never allow a gradient again
 def _load_pulse2pulse(device, path):
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != PUBLISHED_SHA256: raise ValueError(f"{path}: is damaged or not the published file (SHA-256 {found[:12]}…, expected {PUBLISHED_SHA256[:12]}…); pip install --force-reinstall deepfake-ecg==1.1.2 restores it")
@@ -188,8 +189,9 @@ def _folded(conv, up):
     folded.weight.copy_(weight.flatten(0, 1)); folded.bias.copy_(conv.bias.repeat_interleave(up))
     return folded
 
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #326591a2
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #3d64c87d
 @functools.lru_cache(maxsize=1)
+@torch.inference_mode(False)
 def folded_decoder()->FoldedDecoder: # On the CPU
     "The published generator's decoder, folded once."
     return FoldedDecoder(load_pulse2pulse())

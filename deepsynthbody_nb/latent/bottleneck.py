@@ -97,6 +97,7 @@ def follow_network(): # An `nn.Module`: coordinates (n, 10) to narrow axes (n, 5
 _SHA256 = '882b3a965fba37c2bb685efd32d94dbe141a1e2a0fcdd2a3332c178ddcb12752'
 
 @functools.lru_cache(maxsize=1)
+@torch.inference_mode(False)
 def density()->dict: # mean (500,), axes (500, 500) in rows, sd (500,), spread of the leftovers (54,), edge (), follow: the network
     "What ships of the bottleneck's distribution: its principal axes, how the narrow ones follow, and the distance that 99.9 % stay within."
     shipped = load_shipped('bottleneck', _SHA256)

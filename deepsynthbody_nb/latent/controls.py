@@ -70,6 +70,7 @@ class Reader(nn.Module):
 _SHA256 = '50b429a7788657990a77be41c8599b58b8a1c2f1f22cff899f98d8d1d7fdeecb'
 
 @functools.lru_cache(maxsize=1)
+@torch.inference_mode(False)
 def load_controls()->tuple: # The reader, and a table of mean and sd of each control (the RR variability's of its logarithm)
     "What ships of the controls; raises `ValueError` if the weights are damaged."
     shipped = load_shipped('controls', _SHA256)

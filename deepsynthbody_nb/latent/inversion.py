@@ -93,6 +93,7 @@ class Encoder(nn.Module):
 _SHA256 = '8f55f1442218e124c9d045c995e5a8b668d5ba617b38b418530e9eb0cfee7651'
 
 @functools.lru_cache(maxsize=1)
+@torch.inference_mode(False)
 def load_inversion()->tuple: # Encoder, Decoding, library: axes (16000, 64) and envelopes (16000, 313) of generated records
     "What ships of the inversion; raises `ValueError` if the weights are damaged."
     shipped = {name: part.float() for name, part in load_shipped('inversion', _SHA256).items()}

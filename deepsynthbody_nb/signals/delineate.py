@@ -79,6 +79,7 @@ def normalise(
 _SHA256 = '6752be46c862ecd2afae968dc8af9a2b096ab6b2a6b10b1213c21df9f6f538c3'
 
 @functools.lru_cache(maxsize=1)
+@torch.inference_mode(False)
 def load_delineator()->Delineator: # In evaluation mode, without gradients, batch norms folded
     "The delineator that ships with the package; raises `ValueError` if its weights are damaged."
     with torch.random.fork_rng(devices=[]): model = Delineator().eval().requires_grad_(False)   # PyTorch's own stream stays where the user left it

@@ -181,6 +181,7 @@ def train_detector(
 _SHA256 = '4c4cabbecbbcddf2d0343d03493242c899cf584c9da475d5a4a651c4b30dc2b2'
 
 @functools.lru_cache(maxsize=None)
+@torch.inference_mode(False)
 def load_detector(
     finding:str, # One of `FINDINGS`
 )->Classifier: # On the CPU, in evaluation mode, its weights without gradients
