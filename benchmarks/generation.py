@@ -7,7 +7,7 @@ import numpy as np, pandas as pd, torch
 import deepfakeecg
 from pathlib import Path
 from deepsynthbody_nb.bulk import make_set
-from deepsynthbody_nb.generators.fast import FastPulse2Pulse, fast_pulse2pulse
+from deepsynthbody_nb.generators.fast import fast_pulse2pulse
 from deepsynthbody_nb.generators.pulse2pulse import load_pulse2pulse, noise_stream
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 

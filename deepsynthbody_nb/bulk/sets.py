@@ -13,11 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecut
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from .. import __version__
-from .formats import ARRAYS, GROUP, Set, Table, _sweep, microvolt
+from .formats import ARRAYS, GROUP, Set, Table, sweep, whole_microvolt
 from ..generators.fast import fast_pulse2pulse
 from ..generators.pulse2pulse import PUBLISHED_SHA256, noise_state
 from ..signals.files import _folder, _then_moved, _whole
-from ..signals.leads import LEADS_8, LEADS_12, lead_names
+from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/bulk/01_sets.ipynb #9dccb656
 def make_group(
@@ -29,7 +29,9 @@ def make_group(
     stream.set_state(state)
     noise = torch.empty(GROUP, 8, 5000).uniform_(-1, 1, generator=stream)
     made = fast_pulse2pulse()(noise).numpy()[:len(own.ids(group))]
-    return made if own.leads == LEADS_8 else microvolt(dataclasses.replace(own, leads=LEADS_8).ecg(group, made), own.leads)
+    if own.leads == LEADS_8: return made
+    recorded = dataclasses.replace(own, leads=LEADS_8).ecg(own.ids(group), made)
+    return whole_microvolt(to_leads(recorded, own.leads), 'a generated group')
 
 def _keep_group(folder, own, group, state):
     torch.set_num_threads(1)                                                 # other groups are made beside this one
@@ -53,10 +55,13 @@ def read_manifest(
     try: said = json.loads(path.read_text())
     except ValueError as e: raise ValueError(f"{path}: is not JSON ({e}); it is damaged, and without it the set cannot be checked or gone on with") from None
     kinds = dict(records=int, seed=int, first_id=int, leads=list, format=str, measures=bool)
-    if bad := [k for k, kind in kinds.items() if not isinstance(said, dict) or type(said.get(k)) is not kind] or [k for k in ('format',) if said[k] not in ARRAYS]:
+    bad = [k for k, kind in kinds.items() if not isinstance(said, dict) or type(said.get(k)) is not kind]
+    if not bad and said['format'] not in ARRAYS: bad = ['format']
+    if bad:
         raise ValueError(f"{path}: is no manifest of a set; {bad[0]} is missing or of the wrong kind")
     own = Set(**{k: said[k] for k in kinds} | dict(leads=tuple(said['leads'])))
-    if differing := [k for k, v in _manifest(own).items() if said.get(k) != v]: raise ValueError(f"{path}: says {', '.join(f'{k} {said.get(k)!r}' for k in differing)}; this is {', '.join(f'{k} {_manifest(own)[k]!r}' for k in differing)}, which may make other records. Use that version, or begin a new set")
+    ours = _manifest(own)
+    if differing := [k for k in ours if said.get(k) != ours[k]]: raise ValueError(f"{path}: says {', '.join(f'{k} {said.get(k)!r}' for k in differing)}; this is {', '.join(f'{k} {ours[k]!r}' for k in differing)}, which may make other records. Use that version, or begin a new set")
     return own
 
 # %% ../../nbs/bulk/01_sets.ipynb #84d7ce90
@@ -104,7 +109,7 @@ def make_set(
     return folder
 
 def _begin(folder, own):
-    _sweep(folder, '.writing-*')
+    sweep(folder, '.writing-*')
     path, text = folder/'manifest.json', json.dumps(_manifest(own), indent=1, ensure_ascii=False) + '\n'
     if path.exists():
         if (there := read_manifest(folder)) != own: raise ValueError(f"{path}: is of another set ({_differing(there, own)}); finish that one with its own arguments, or choose another folder")
@@ -120,24 +125,16 @@ def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffin
 def _keep_all(executor, width, folder, own, groups, progress):
     "Hand out the groups, a few ahead; the first failure ends it, once what is under way is done."
     from tqdm.auto import tqdm
-    under_way, state, at = set(), None, None
+    under_way, known = set(), None
     with tqdm(total=own.records, initial=own.records - sum(len(own.ids(g)) for g in groups), unit='ECG', disable=not progress) as bar:
         for group in [*groups, None]:
             while under_way and (group is None or len(under_way) >= 2*width):
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done: bar.update(future.result())
             if group is None: break
-            at, state = _state_of(own, group, at, state)
-            under_way.add(executor.submit(_keep_group, folder, own, group, state))
-
-def _state_of(own, group, at, state):
-    "Where in the stream a group begins, from where the one before it did."
-    start = own.ids(group)[0]
-    if at is None or own.seed == 0 and start - at > 50*GROUP: return start, noise_state(own.seed, start)
-    stream = torch.Generator()
-    stream.set_state(state)
-    for _ in range(start - at): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
-    return start, stream.get_state()
+            start = own.ids(group)[0]
+            known = start, noise_state(own.seed, start, known)
+            under_way.add(executor.submit(_keep_group, folder, own, group, known[1]))
 
 @contextlib.contextmanager
 def _executor(engine, workers, scheduler=None, progress=False):
@@ -194,10 +191,10 @@ def verify(
     own, found = read_manifest(folder), []
     groups = list(own.groups)
     if records is not None: groups = groups[::max(1, len(groups)*GROUP//max(1, records))]
-    at, states = None, []
-    for group in groups:
-        at, state = _state_of(own, group, at, states[-1] if states else None)
-        states.append(state)
+    known, states = None, []
+    for start in (own.ids(group)[0] for group in groups):
+        known = start, noise_state(own.seed, start, known)
+        states.append(known[1])
     with _executor('threads', _cores()) as (pool, _), tqdm(total=len(groups), unit='group', disable=not progress) as bar:
         for problems in pool.map(lambda group, state: _problems(folder, own, group, state), groups, states): found += problems; bar.update()
     return pd.DataFrame(found, columns=['record', 'problem']).set_index('record')

@@ -103,12 +103,15 @@ def _kept(): # states of seed 0 before the records 0, 2,500, 5,000 …
 def noise_state(
     seed:int, # As in `torch.manual_seed`
     start:int=0, # Number of a record
+    known:tuple=None, # Number of a record not behind it, and its state, if there is one
 )->torch.Tensor: # State of PyTorch's generator before it draws that record's noise
     "Where in a seed's stream a record begins; 0.1 to 0.2 ms a record skipped, at most 2,500 of them for a record of the public set."
     nearest = min(start//_EVERY, len(_kept()) - 1) if seed == 0 else 0
+    at, state = nearest*_EVERY, _kept()[nearest].clone() if nearest else _built(seed)    # cloned: PyTorch reads the whole storage, not the view
+    if known and known[0] > at: at, state = known
     stream = torch.Generator()
-    stream.set_state(_kept()[nearest].clone() if nearest else _built(seed))  # PyTorch reads the whole storage, not the view
-    for _ in range(start - nearest*_EVERY): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    stream.set_state(state)
+    for _ in range(start - at): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
     return stream.get_state()
 
 def noise_stream(

@@ -29,8 +29,8 @@ def disturbed(
     if beat: length = time; at = 200 + 6*normal(n, 1) + (torch.arange(time) - 200)*speed[:, None]         # the middle of QRS is sample 200
     else:
         length = 700
-        swing = .4*uniform(n, 1, 1)*(uniform(n, 1, 1) < .6)*normal(n, 1, 14)  # arrhythmia: each half second is played at a speed of its own
-        if model.target != 'heart_rate_bpm': swing = 0*swing
+        uneven = .4*(model.target == 'heart_rate_bpm')
+        swing = uneven*uniform(n, 1, 1)*(uniform(n, 1, 1) < .6)*normal(n, 1, 14)  # arrhythmia: each half second is played at a speed of its own
         at = F.pad((speed[:, None]*torch.exp(F.interpolate(swing, length - 1, mode='linear')[:, 0])).cumsum(1), (1, 0))
         at = at*((time - 1.01)/at[:, -1:]).clamp(max=1)
         span = at[:, -1]; speed = span/(length - 1)
