@@ -7,13 +7,13 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/flow.html.md"""
 # %% auto #0
 __all__ = ['Stretches', 'codec_loss', 'hidden', 'flow_loss', 'FlowTraining']
 
-# %% ../../nbs/training/08_flow.ipynb #6844536c
-import contextlib, copy
+# %% ../../nbs/training/08_flow.ipynb #319a8515
+import copy
 import numpy as np, torch
 import torch.nn.functional as F
 from ..classifiers.labels import SUPERCLASSES
 from ..generators.flow import Codec, Flow, draw_ecgs
-from .gan import shared, size, stream
+from .gan import shared, stream
 from .retiming import loops_of, window
 
 # %% ../../nbs/training/08_flow.ipynb #d4cdfb9a
