@@ -46,8 +46,9 @@ class Loop:
     ):
         self.rate = x.attrs['sampling_rate']
         if len(marks) < 4: raise ValueError(f"has {len(marks)} whole beats; to be retimed takes at least four")
-        marks = np.maximum.accumulate(marks.ravel()*self.rate + 1e-3*np.arange(marks.size)).reshape(-1, 4)
-        begin, end, values = int(marks[0, 0]), int(marks[-1, 0]), torch.tensor(x.values)
+        least = .01*self.rate*np.arange(marks.size)                                     # no part is shorter than 10 ms, however marks lie
+        marks = (np.maximum.accumulate(marks.ravel()*self.rate - least) + least).reshape(-1, 4)
+        begin, end, values = int(marks[0, 0]), min(int(marks[-1, 0]), x.sizes['time']), torch.tensor(x.values)
         fade = min(fade, begin, values.shape[1] - end)
         other = (torch.arange(fade) + .5)/(2*max(fade, 1))                              # 0 to 1/2
         self.values = values[:, begin:end].clone()

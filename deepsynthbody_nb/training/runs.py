@@ -33,10 +33,10 @@ class Plan:
     model: str                  # one of `MODELS`
     records: str                # folder or Zarr store
     table: str = None           # CSV of what is known of the records
-    steps: int = 20_000         # of the model; for `conditional` the codec's come first
+    steps: int = 20_000
     batch: int = 16             # records a step
     seed: int = 0
-    settings: dict = dataclasses.field(default_factory=dict)   # others of the model: learning_rate, penalty, critic_steps, full_scale; codec_steps; seconds to read of each record
+    settings: dict = dataclasses.field(default_factory=dict)   # others of the model: learning_rate, penalty, critic_steps, full_scale; seconds to read of each record
     save_every: int = 200       # steps between two checkpoints
     sample_every: int = 1000    # steps between two samples
     accelerator: str = 'auto'   # as lightning Fabric calls them
@@ -49,7 +49,7 @@ class Plan:
     def __post_init__(self):
         if self.model not in MODELS: raise ValueError(f"unknown model {self.model!r}; known are {', '.join(MODELS)}")
         for name, least in dict(steps=1, batch=1, seed=0, save_every=1, sample_every=1, devices=1).items(): _whole(name, getattr(self, name), least)
-        known = ('learning_rate', 'codec_steps') if self.model == 'conditional' else ('learning_rate', 'penalty', 'critic_steps', 'full_scale', *(['seconds'] if self.model == 'small' else []))
+        known = ('learning_rate',) if self.model == 'conditional' else ('learning_rate', 'penalty', 'critic_steps', 'full_scale', *(['seconds'] if self.model == 'small' else []))
         if unknown := [k for k in self.settings if k not in known]: raise ValueError(f"{self.model} has no setting {unknown[0]!r}; known are {', '.join(known)}")
 
 def build(
@@ -201,7 +201,7 @@ def _steps(folder, plan, fabric, say):
         for name, optimiser in task.optimisers.items(): optimiser.load_state_dict(kept['optimisers'][name])
         start = kept['step']
         say(f"goes on behind step {start}")
-    total, before, tracking = plan.steps + getattr(task, 'codec_steps', 0), [], None
+    total, before, tracking = plan.steps, [], None
     if first:
         tracking, real = Tracking(folder, plan, say), _yardstick(plan, records)
         _cut(folder/'numbers.jsonl', start); _cut(folder/'quality.jsonl', start)
