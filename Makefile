@@ -23,7 +23,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,training,dev]"
 	@touch $@
 
 demo: .venv/base

@@ -49,13 +49,15 @@ def test_in_jupyterlab(lab, there, tell):
 
     for words, value in {'Steps': 4000, 'Batch': 8, 'Critic steps': 1, 'Save every': 20, 'Sample every': 40}.items(): bench.fill(words, value)
     bench.fill('Name', 'mine')
+    began = time.perf_counter()
     bench.button('Start').click(); bench.says('mine has started')
     bench.reaches(10)
+    tell(f'Start pressed to the tenth step on the page: {time.perf_counter() - began:.0f} s, most of it the new process importing PyTorch')
     first = bench.step()
     page.wait_for_function("() => document.querySelectorAll('.dst img').length && [...document.querySelectorAll('.dst img')].filter(i => i.offsetParent).length >= 2", timeout=120_000)
     seen = bench.pictures()
     bench.reaches(first + 30)
-    page.wait_for_function("old => [...document.querySelectorAll('.dst img')].find(i => i.offsetParent).src !== old", arg=seen[0], timeout=10_000)   # the curves have grown
+    page.wait_for_function("old => [...document.querySelectorAll('.dst img')].find(i => i.offsetParent).src !== old", arg=seen[0], timeout=30_000)   # the curves have grown
     assert bench.button('Resume').is_disabled() and bench.button('Pause').is_enabled()
     bench.shot('bench_running')
     bench.button('Pause').click(); bench.says('· paused', 30)
@@ -63,6 +65,7 @@ def test_in_jupyterlab(lab, there, tell):
     time.sleep(3); assert bench.step() == rested and bench.button('Pause').is_disabled()
     bench.button('Resume').click(); bench.reaches(rested + 20)
 
+    page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for(); page.wait_for_timeout(2000)
     page.reload(wait_until='domcontentloaded')                               # the same kernel, another page
     bench.button('Pause').wait_for(timeout=90_000)
     seen = bench.step(); bench.reaches(seen + 20)
@@ -84,6 +87,6 @@ def test_in_jupyterlab(lab, there, tell):
     page.get_by_role('tab', name='New run').click()
     bench.fill('Records', there/'records'); bench.fill('Steps', 60); bench.fill('Batch', 8); bench.fill('Sample every', 20); bench.fill('Learning rate', .001)
     bench.button('Start').click(); bench.says('· finished', 120)
-    page.locator('.dst select[multiple]').select_option(index=[0, 1]); bench.says('learning rate')
+    page.locator('.dst select[multiple]').select_option(index=[0, 1]); page.locator('.dst-table table', has_text='learning rate').wait_for(timeout=60_000); page.wait_for_timeout(1000)
     bench.shot('bench_compared')
-    assert notebook.errors() == []
+    assert [e for e in notebook.errors() if 'widget model not found' not in e] == []   # what JupyterLab says of a saved page whose kernel is gone

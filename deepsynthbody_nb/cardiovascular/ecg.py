@@ -15,15 +15,15 @@ import numpy as np, xarray as xr
 from ..signals.files import BARE, _folder, _whole, write
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
-# %% ../../nbs/systems/00_ecg.ipynb #1ad617f2
-GENERATORS = ('pulse2pulse',)
+# %% ../../nbs/systems/00_ecg.ipynb #5bccf190
+GENERATORS = ('pulse2pulse', 'conditional')
 FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy'}
 
 # %% ../../nbs/systems/00_ecg.ipynb #9a916ca9
 def _asked(generator, condition, leads):
     "Check the words that the functions here share; returns the names of the leads."
     if generator not in GENERATORS: raise ValueError(f"unknown generator {generator!r}; known are {', '.join(GENERATORS)}")
-    if condition is not None: raise ValueError(f"the generator {generator!r} takes no condition; leave condition= out")
+    if condition is not None and generator != 'conditional': raise ValueError(f"the generator {generator!r} takes no condition; leave condition= out, or choose generator='conditional'")
     names = lead_names(leads)
     if unknown := [n for n in names if n not in LEADS_12]: raise ValueError(f"unknown leads {unknown}; known are {', '.join(LEADS_12)}")
     return names
@@ -36,17 +36,27 @@ def sample(
     leads=12, # 8, 12, or lead names
     device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
     generator:str='pulse2pulse', # Which generator
-    condition:dict=None, # What to ask of a conditional generator; the published one takes none
+    condition=None, # What to ask of the generator 'conditional': a dict with any of superclass, sex, age, heart_rate_bpm, or one such dict a record
 )->xr.DataArray: # Dims (record, lead, time): 10 s at 500 Hz, mV
     "Make synthetic ECGs as an array; raises `ValueError` naming the argument that is wrong and what would be right."
     n, names, seed = _whole('n', n, 0), _asked(generator, condition, leads), _seed(seed)
-    from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
-    batches = list(make_ecgs(max(n, 1), seed, device=torch_device(device)))
+    batches = list(_batches(generator, max(n, 1), seed, 0, device, 32, condition))
     return to_leads(xr.concat(batches, 'record'), names)[:n]
+
+def _batches(generator, n, seed, start, device, batch_size, condition):
+    "Records `start` … `start + n - 1` of a seed, batch by batch; what is asked is checked at once."
+    from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
+    device = torch_device(device)
+    if generator == 'pulse2pulse': return make_ecgs(n, seed, start, device, batch_size)
+    from deepsynthbody_nb.generators.flow import as_condition, draw_ecgs, load_flow
+    each = condition if isinstance(condition, (list, tuple)) else [condition]*n
+    as_condition(each, n)
+    flow = load_flow(device)
+    return (draw_ecgs(flow, len(part), seed, part, start + k) for k in range(0, n, batch_size) for part in [each[k:k + batch_size]])
 
 def _seed(seed): return secrets.randbits(32) if seed is None else _whole('seed', seed, 0)
 
-# %% ../../nbs/systems/00_ecg.ipynb #e1088666
+# %% ../../nbs/systems/00_ecg.ipynb #5ea61150
 def generate(
     num_ecg:int, # How many records
     out_dir, # Folder to write to; made if need be
@@ -57,7 +67,7 @@ def generate(
     leads=8, # 8, 12, or lead names
     format:str='asc', # 'asc', 'wfdb', 'mat', 'csv', 'npy'
     generator:str='pulse2pulse', # Which generator
-    condition:dict=None, # What to ask of a conditional generator; the published one takes none
+    condition=None, # What to ask of the generator 'conditional', as in `sample`
     batch_size:int=None, # Records held in memory at once; the records do not depend on it
     progress:bool=True, # Show a progress bar for more than ten records?
 )->list[Path]: # Paths written, one a record (for WFDB the header)
@@ -69,16 +79,15 @@ def generate(
     batch_size = 32 if batch_size is None else _whole('batch_size', batch_size, 1)
     if not isinstance(format, str) or format not in FORMATS: raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
     if FORMATS[format] in BARE and names not in (LEADS_8, LEADS_12): raise ValueError(f"the format {format!r} carries no lead names, so leads must be 8 or 12; for {list(names)} use csv or wfdb")
-    from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
-    device, out_dir, written = torch_device(device), _folder(out_dir), []
+    batches, out_dir, written = _batches(generator, n, seed, start, device, batch_size, condition), _folder(out_dir), []
     with tqdm(total=n, unit='ECG', disable=not progress or n <= 10) as bar:
-        for batch in make_ecgs(n, seed, start, device, batch_size):
+        for batch in batches:
             for record in to_leads(batch, names):
                 written.append(write(record, out_dir/f'{record.record.item()}{FORMATS[format]}'))
                 bar.update()
     return written
 
-# %% ../../nbs/systems/00_ecg.ipynb #f82d77b6
+# %% ../../nbs/systems/00_ecg.ipynb #904b27ac
 def published(
     i:int, # Number of the record, 0 to 149,999
     *,
@@ -89,12 +98,13 @@ def published(
     from deepsynthbody_nb.generators.published import published
     return published(i, leads=names)
 
-# %% ../../nbs/systems/00_ecg.ipynb #f0e9630a
+# %% ../../nbs/systems/00_ecg.ipynb #257cf4aa
 def controls(
     generator:str='pulse2pulse', # Which generator
 )->list[str]: # Names
     "The named latent controls of a generator."
     _asked(generator, None, 12)
+    if generator != 'pulse2pulse': raise ValueError(f"the generator {generator!r} has no named controls; ask it by condition=, as in sample")
     from deepsynthbody_nb.latent.controls import CONTROLS
     return list(CONTROLS)
 
@@ -118,7 +128,7 @@ def vary(
 
 def _known(x, seed): return x if seed is None else x.assign_attrs(seed=seed)
 
-# %% ../../nbs/systems/00_ecg.ipynb #51e7baf2
+# %% ../../nbs/systems/00_ecg.ipynb #0c3f662e
 def walk(
     seeds, # Two seeds or more: the first record of each is visited, in this order; end with the first for a closed loop
     steps:int, # From one to the next
@@ -132,7 +142,7 @@ def walk(
     from deepsynthbody_nb.latent.walk import walk
     return to_leads(decode(walk(seeds, steps, space)), names)
 
-# %% ../../nbs/systems/00_ecg.ipynb #08e1d07a
+# %% ../../nbs/systems/00_ecg.ipynb #09de5c10
 def generate_interpolation(
     name:str, # Name of the film: files are called NAME_0.gif, NAME_1.gif, …
     result_dir, # Folder to write to; made if need be
@@ -155,7 +165,7 @@ def generate_interpolation(
         written += write_gif(film, out_dir/(f'{name}_{k}' if save_frames else f'{name}_{k}.gif'), frames=save_frames)
     return written
 
-# %% ../../nbs/systems/00_ecg.ipynb #16b0c854
+# %% ../../nbs/systems/00_ecg.ipynb #c2b5a874
 def invert(
     x, # ECGs of 10 s at 500 Hz: dims (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV
     *,

@@ -110,9 +110,9 @@ def rotated(
 
 class Layer(nn.Module):
     "Attention and a pair of linear layers, each scaled and shifted by what is asked (Peebles and Xie 2023, arXiv:2212.09748)."
-    def __init__(self, width, heads, ratio):
+    def __init__(self, width, heads, ratio, dropout):
         super().__init__()
-        self.heads = heads
+        self.heads, self.drop = heads, nn.Dropout(dropout)
         self.qkv, self.out = nn.Linear(width, 3*width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, ratio*width), nn.Linear(ratio*width, width)
         self.own = nn.Parameter(torch.zeros(6*width))
@@ -123,20 +123,20 @@ class Layer(nn.Module):
         h = torch.addcmul(shift1, F.layer_norm(x, (width,)), 1 + scale1)
         q, k, v = self.qkv(h).view(n, beats, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         h = F.scaled_dot_product_attention(rotated(q, turn), rotated(k, turn), v, attn_mask=seen).transpose(1, 2).flatten(2)
-        x = torch.addcmul(x, gate1, self.out(h))
+        x = torch.addcmul(x, gate1, self.drop(self.out(h)))
         h = torch.addcmul(shift2, F.layer_norm(x, (width,)), 1 + scale2)
-        return torch.addcmul(x, gate2, self.down(F.gelu(self.up(h))))
+        return torch.addcmul(x, gate2, self.drop(self.down(F.gelu(self.up(h)))))
 
 class Velocity(nn.Module):
     "From noisy hearts and beats (n, 1 + beats, numbers), times (n,) and a condition to their velocity, same shape."
-    def __init__(self, numbers:int=AXES + 4, width:int=192, depth:int=6, heads:int=6, ratio:int=3):
+    def __init__(self, numbers:int=AXES + 4, width:int=128, depth:int=6, heads:int=4, ratio:int=3, dropout:float=.1):
         super().__init__()
         self.width, self.dimensions = width, width//heads
         self.heart, self.beat = nn.Linear(numbers, width), nn.Linear(numbers, width)
         self.time = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, width))
         self.condition = nn.Sequential(nn.Linear(24, width), nn.SiLU(), nn.Linear(width, width))
         self.asked = nn.Linear(width, 6*width)
-        self.layers = nn.ModuleList(Layer(width, heads, ratio) for _ in range(depth))
+        self.layers = nn.ModuleList(Layer(width, heads, ratio, dropout) for _ in range(depth))
         self.end, self.of_heart, self.of_beat = nn.Linear(width, 2*width), nn.Linear(width, numbers), nn.Linear(width, numbers)
         for part in (self.asked, self.end, self.of_heart, self.of_beat): nn.init.zeros_(part.weight); nn.init.zeros_(part.bias)
 

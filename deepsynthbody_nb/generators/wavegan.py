@@ -13,8 +13,8 @@ from torch import nn
 import torch.nn.functional as F
 from .pulse2pulse import DECODER, KERNEL
 
-# %% ../../nbs/generators/03_wavegan.ipynb #63e0f42b
-SMALL = ((48, 48, 4), (48, 32, 4), (32, 1, 2))       # channels in, channels out, upsampling: 8 to 256 samples
+# %% ../../nbs/generators/03_wavegan.ipynb #4637730d
+SMALL = ((32, 16, 2), (16, 8, 2), (8, 1, 2))         # channels in, channels out, upsampling: 32 to 256 samples
 
 # %% ../../nbs/generators/03_wavegan.ipynb #ac4c2178
 class WaveGAN(nn.Module):
@@ -78,4 +78,4 @@ class Critic(nn.Module):
         return self.end(x.flatten(1))[:, 0]
 
 # %% ../../nbs/generators/03_wavegan.ipynb #fc041173
-def small_critic(leads:int=1, samples:int=256): return Critic(leads, samples, (32, 64, 128), (4, 4, 4), shuffle=1)
+def small_critic(leads:int=1, samples:int=256): return Critic(leads, samples, (16, 32, 64), (4, 4, 4), shuffle=0)

@@ -28,7 +28,7 @@ def beats_of(loop:Loop)->tuple: # Shapes (beats, 8, 120), mV, and lengths of the
 
 # %% ../../nbs/training/08_flow.ipynb #da0c8a48
 class Hearts:
-    "Beats of records, again and again in other ways, with what is known of each; records with fewer than four beats are left out."
+    "Beats of records, again and again in other ways, with what is known of each; records with fewer than four beats are left out. With elsewhere and mixed 0 they are shown as they are."
     def __init__(self, records, progress:bool=False):
         if records.ecg.shape[1:] != (8, 5000): raise ValueError(f"the conditional generator learns from 8 leads of 5000 samples; these records have the shape {records.ecg.shape[1:]}. read_records(..., rate=500, seconds=10, leads=8) makes them so")
         loops = loops_of(records.ecg, progress)
@@ -38,18 +38,24 @@ class Hearts:
         self.known = dict(superclass=torch.stack([number(c) for c in SUPERCLASSES], 1), sex=number('sex'), age=number('age'))
         told = self.known['superclass'].nan_to_num()
         rare = told.sum(0).clamp(min=1)**-.5
+        self.mean = [(shapes.mean(0), parts.log().mean(0)) for shapes, parts in self.beats]
+        alike = {}
+        for k, own in enumerate(map(str, self.known['superclass'].tolist())): alike.setdefault(own, []).append(k)
+        self.alike = [alike[own] for own in map(str, self.known['superclass'].tolist())]   # records of the same findings
         self.weights = torch.where(told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min())
 
-    def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known
+    def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6, mixed:float=1): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known
         rows = torch.multinomial(self.weights, n, replacement=True, generator=draw)
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw)))
-        shapes, parts, there = (torch.stack(v) for v in zip(*(self.seen(*self.beats[i], rng, elsewhere) for i in rows.tolist())))
+        others, toward = torch.tensor([self.alike[i][rng.integers(len(self.alike[i]))] for i in rows.tolist()]), torch.rand(n, generator=draw)*mixed/2
+        shapes, parts, there = (torch.stack(v) for v in zip(*(self.seen(i, j, w, rng, elsewhere) for i, j, w in zip(rows.tolist(), others.tolist(), toward.tolist()))))
         normal = lambda *shape: torch.randn(*shape, generator=draw)
-        shapes = (torch.eye(8) + .03*normal(n, 1, 8, 8))@shapes*torch.exp(.08*normal(n, 1, 1, 1) + .04*normal(n, 1, 8, 1))
-        rate = 60*there.sum(1)/(parts.sum(2)*there).sum(1)
-        return (shapes, parts, there), {k: v[rows] for k, v in self.known.items()} | dict(heart_rate_bpm=rate)
+        shapes = (torch.eye(8) + .05*mixed*normal(n, 1, 8, 8))@shapes*torch.exp(mixed*(.15*normal(n, 1, 1, 1) + .06*normal(n, 1, 8, 1)))
+        known = {k: v[rows] for k, v in self.known.items()} | dict(heart_rate_bpm=60*there.sum(1)/(parts.sum(2)*there).sum(1))
+        return (shapes, parts, there), known | dict(age=torch.lerp(known['age'], self.known['age'][others], toward))
 
-    def seen(self, shapes, parts, rng, elsewhere): # one record, another way
+    def seen(self, i, j, toward, rng, elsewhere): # record i, another way, and a little as record j
+        shapes, parts = self.beats[i][0] + toward*(self.mean[j][0] - self.mean[i][0]), self.beats[i][1]*(toward*(self.mean[j][1] - self.mean[i][1])).exp()
         beats, own, wanted = len(parts), float(60/parts.sum(1).mean()), None
         if rng.random() < elsewhere: wanted = own*np.exp(.12*rng.standard_normal()) if rng.random() < .5 else np.clip(np.exp(rng.uniform(np.log(30), np.log(160))), .45*own, 2.2*own)
         order = (rng.integers(beats) + np.arange(BEATS)) % beats
@@ -96,7 +102,7 @@ class FlowTraining:
             torch.manual_seed(seed)
             flow = Flow()
         flow.codec.learn(*self.hearts.batch(max(512, 2*len(self.hearts.beats)), stream(seed, -1))[0])
-        self.networks = dict(flow=flow.to(self.device), mean=copy.deepcopy(flow).to(self.device).requires_grad_(False))
+        self.networks = dict(flow=flow.to(self.device), mean=copy.deepcopy(flow).to(self.device).requires_grad_(False).eval())
         self.optimisers = dict(velocity=torch.optim.AdamW(flow.velocity.parameters(), learning_rate, (.9, .98), weight_decay=.01))
 
     def step(self, k:int)->dict: # numbers of this step, by name
@@ -108,7 +114,9 @@ class FlowTraining:
         t, noise = (v[self.rows].to(self.device) for v in (torch.randn(self.batch, generator=draw).sigmoid(), torch.randn(self.batch, *z.shape[1:], generator=draw)))
         for group in optimiser.param_groups: group['lr'] = self.rate*min(1, (k + 1)/min(200, 1 + self.steps//10), max(.01, 2*(1 - k/self.steps)))
         optimiser.zero_grad()
-        loss = flow_loss(flow, z, there, c, t, noise).mean()
+        with torch.random.fork_rng():
+            torch.manual_seed(draw.initial_seed())                               # dropout is chance, too
+            loss = flow_loss(flow, z, there, c, t, noise).mean()
         loss.backward()
         shared(self.fabric, flow.velocity)
         gradient = torch.nn.utils.clip_grad_norm_(flow.velocity.parameters(), 1.)

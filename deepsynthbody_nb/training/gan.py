@@ -24,7 +24,7 @@ def teach_critic(
 )->dict: # wasserstein, penalty, slope: tensors without gradient
     "Add to the critic's gradients; the mean over all rows is the step's."
     n = len(real)
-    shifts, between = [critic.shifts(n, draw)[rows] for _ in range(3)], torch.rand(n, 1, 1, generator=draw)[rows].to(real.device)
+    shifts, between = [critic.shifts(n, draw)[rows] for _ in range(3)], torch.rand(n, 1, 1, generator=draw)[rows].to(real)
     real, generated = real[rows], generated[rows]
     high, low = critic(torch.cat((real, generated)), torch.cat(shifts[:2])).chunk(2)
     wasserstein = high.mean() - low.mean()
@@ -79,7 +79,8 @@ class GAN:
     ):
         x = as_ecg(getattr(records, 'ecg', records))
         if (most := float(abs(x).max())) > full_scale: raise ValueError(f"these records reach {most:.2f} mV, and the generator's full scale is {full_scale:g} mV; raise full_scale, or leave out the record")
-        self.real = torch.tensor(x.values)/full_scale
+        self.dtype = next(generator.parameters()).dtype
+        self.real = torch.tensor(x.values, dtype=self.dtype)/full_scale
         self.leads, self.rate, self.full_scale = tuple(x.lead.values), x.attrs['sampling_rate'], full_scale
         self.fabric, self.device = fabric, torch.device('cpu') if fabric is None else fabric.device
         workers, rank = (1, 0) if fabric is None else (fabric.world_size, fabric.global_rank)
@@ -91,8 +92,8 @@ class GAN:
 
     def noise(self, n:int, draw:torch.Generator): # of as many records
         g = self.networks['generator']
-        if isinstance(g, WaveGAN): return torch.randn(n, g.latent, generator=draw).to(self.device)
-        return torch.empty(n, len(self.leads), self.real.shape[-1]).uniform_(-1, 1, generator=draw).to(self.device)
+        if isinstance(g, WaveGAN): return torch.randn(n, g.latent, generator=draw, dtype=torch.float32).to(self.device, self.dtype)
+        return torch.empty(n, len(self.leads), self.real.shape[-1], dtype=torch.float32).uniform_(-1, 1, generator=draw).to(self.device, self.dtype)
 
     def step(self, k:int)->dict: # numbers of this step, by name
         "The critic's turns, then the generator's."
@@ -133,11 +134,11 @@ def two_seconds(
     starts = np.linspace(0, x.sizes['time'] - 256, per_record).astype(int)
     return as_ecg(np.concatenate([x.values[..., s:s + 256] for s in starts]), 128, (lead,))
 
-def small_gan(records, seed:int=0, batch:int=32, learning_rate:float=4e-4, full_scale:float=3, **options)->GAN:
+def small_gan(records, seed:int=0, batch:int=16, learning_rate:float=1e-3, full_scale:float=3, **options)->GAN:
     "A GAN for two seconds of one lead."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GAN(WaveGAN(SMALL, 8, 32), small_critic(), records, batch, learning_rate, full_scale=full_scale, seed=seed, **options)
+        return GAN(WaveGAN(SMALL, 32, 16), small_critic(), records, batch, learning_rate, full_scale=full_scale, seed=seed, **options)
 
 # %% ../../nbs/training/06_gan.ipynb #4cc144c0
 def published_gan(

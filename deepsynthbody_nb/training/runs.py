@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/runs.html.md"""
 
 # %% auto #0
 __all__ = ['MODELS', 'Plan', 'build', 'warn_of_numbers', 'warn_of_quality', 'judge', 'Tracking', 'train', 'read_plan', 'Run',
-           'start', 'runs']
+           'plan_run', 'start', 'runs']
 
 # %% ../../nbs/training/09_runs.ipynb #733a2912
 import contextlib, dataclasses, hashlib, json, os, subprocess, sys, time, warnings
@@ -49,6 +49,7 @@ class Plan:
     def __post_init__(self):
         if self.model not in MODELS: raise ValueError(f"unknown model {self.model!r}; known are {', '.join(MODELS)}")
         for name, least in dict(steps=1, batch=1, seed=0, save_every=1, sample_every=1, devices=1).items(): _whole(name, getattr(self, name), least)
+        if self.batch % self.devices: raise ValueError(f"a batch of {self.batch} cannot be dealt to {self.devices} processes alike; choose a multiple of {self.devices}")
         known = ('learning_rate',) if self.model == 'conditional' else ('learning_rate', 'penalty', 'critic_steps', 'full_scale', *(['seconds'] if self.model == 'small' else []))
         if unknown := [k for k in self.settings if k not in known]: raise ValueError(f"{self.model} has no setting {unknown[0]!r}; known are {', '.join(known)}")
 
@@ -164,7 +165,6 @@ def train(
     try: lock.acquire(timeout=0)
     except Timeout: raise BlockingIOError(f"{folder}: another process is at this run; pause it first") from None
     with lock:
-        (folder/'ask').unlink(missing_ok=True)
         try: state = _steps(folder, plan, fabric, say)
         except BaseException as e:
             with contextlib.suppress(OSError): _state(folder, 'failed' if isinstance(e, Exception) else 'stopped', why=f'{type(e).__name__}: {e}')
@@ -194,7 +194,7 @@ def _steps(folder, plan, fabric, say):
     if first and not kept.exists():
         _put(folder, 'records.json', json.dumps(dict(sha256=known, records=len(records), steps=records.steps, left_out=records.left_out), indent=1))
         for name, why in records.left_out.items(): say(f"record {name!r} is left out: it {why}")
-    task, start = build(plan, records, fabric), 0
+    with fabric.init_module(): task, start = build(plan, records, fabric), 0
     if (folder/'last.pt').exists():
         kept = torch.load(folder/'last.pt', map_location=task.device, weights_only=True)
         for name, network in task.networks.items(): network.load_state_dict(kept['networks'][name])
@@ -211,7 +211,7 @@ def _steps(folder, plan, fabric, say):
         asked = _asked(folder) if first else None
         if fabric.world_size > 1: asked = fabric.broadcast(asked)
         if asked:
-            if first: _save(folder, task, k); _state(folder, asked, step=k, steps=total); tracking.end(asked); say(f"{asked} behind step {k}")
+            if first: _save(folder, task, k); (folder/'ask').unlink(); _state(folder, asked, step=k, steps=total); tracking.end(asked); say(f"{asked} behind step {k}")
             return asked
         with fabric.autocast(): numbers = task.step(k)
         if first:
@@ -363,15 +363,14 @@ def _at_it(folder):
         with FileLock(Path(folder)/'lock', timeout=0): return False
     except Timeout: return True
 
-# %% ../../nbs/training/09_runs.ipynb #768cf4f1
-def start(
+# %% ../../nbs/training/09_runs.ipynb #2f8b77ee
+def plan_run(
     folder, # Of the run; made, and must not be one already
     model:str, # One of `MODELS`
     records, # Folder with ECG files or Zarr store
-    wait:bool=False, # Until it ends?
     **settings, # Of `Plan`, and others of the model
 )->Run:
-    "Plan a run and start its process, which goes on when this one ends; raises `ValueError` or `FileNotFoundError` naming what is wrong."
+    "Write down what a run is to do; raises `ValueError` or `FileNotFoundError` naming what is wrong."
     fields = {f.name for f in dataclasses.fields(Plan)}
     plan = Plan(model, str(Path(records).resolve()), settings={k: v for k, v in settings.items() if k not in fields}, **{k: str(Path(v).resolve()) if k == 'table' and v else v for k, v in settings.items() if k in fields})
     if not Path(records).exists(): raise FileNotFoundError(f"{records}: there is no such folder of records")
@@ -379,11 +378,16 @@ def start(
     if (folder/'plan.json').exists(): raise ValueError(f"{folder}: is a run already; resume it, or choose another folder")
     _records_of(plan, folder)                                               # what cannot be learnt from is said here, not in a file
     _put(folder, 'plan.json', json.dumps(dataclasses.asdict(plan) | dict(version=__version__), indent=1))
-    run = _begin(folder)
+    return Run(folder)
+
+def start(folder, model:str, records, wait:bool=False, **settings)->Run: # as in `plan_run`; wait until it ends?
+    "Plan a run and start its process, which goes on when this one ends."
+    run = _begin(plan_run(folder, model, records, **settings).folder)
     if wait: run.wait()
     return run
 
 def _begin(folder):
+    (folder/'ask').unlink(missing_ok=True)                                  # of a process that was killed before it heard
     _put(folder, 'state.json', json.dumps(dict(state='starting', process=None)))
     with open(Path(folder)/'said.txt', 'a') as said:
         subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', str(folder)], stdout=said, stderr=said, stdin=subprocess.DEVNULL, start_new_session=True, env=os.environ | dict(PYTHONUNBUFFERED='1'))
@@ -397,7 +401,7 @@ def runs(folder)->list: # of `Run`
 def _main():
     folder = Path(sys.argv[1])
     try: train(folder)
-    except (ValueError, OSError, ArithmeticError) as e: print(f'{type(e).__name__}: {e}', file=sys.stderr); return 1
+    except (ValueError, OSError, ArithmeticError) as e: print(f'{folder}: {e}', file=sys.stderr); return 1
     return 0
 
 if __name__ == '__main__' and sys.argv[0].endswith('runs.py'): sys.exit(_main())

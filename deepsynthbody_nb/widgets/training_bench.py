@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/training_bench.ht
 # %% auto #0
 __all__ = ['PANELS', 'DEFAULTS', 'EVERY', 'draw_curves', 'draw_beside', 'compare_runs', 'TrainingBench']
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #d5a26b39
+# %% ../../nbs/widgets/02_training_bench.ipynb #fc8e246f
 import asyncio, dataclasses, html, io, itertools, json, os, threading, time
 from pathlib import Path
 import ipywidgets as widgets, numpy as np, pandas as pd
@@ -18,7 +18,7 @@ from ..signals.leads import LEADS_8, as_ecg
 from ..training.runs import MODELS, Plan, _records_of, runs, start
 from .latent_walk import _aside
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #919e1356
+# %% ../../nbs/widgets/02_training_bench.ipynb #ae40db83
 class _Followed:
     "The lines of a growing file as a table, one row a step."
     def __init__(self, path): self.path, self.place, self.at, self.table = Path(path), None, 0, pd.DataFrame()
@@ -36,10 +36,10 @@ class _Followed:
             self.table, self.at = rows if self.table.empty else pd.concat([self.table, rows]), self.at + len(whole)
         return self.table
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #f3af1f1a
-PANELS = dict(wasserstein='Wasserstein distance', slope="critic's slope, 1 is the aim", loss='flow loss', spread='spread, dashed: of the records', nearest='to the nearest record, dashed: between records')
+# %% ../../nbs/widgets/02_training_bench.ipynb #f2632908
+PANELS = dict(wasserstein='Wasserstein distance', slope="critic's slope, 1 is the aim", loss='flow loss', spread='spread, dashed: of the records', nearest='nearest record, dashed: of the records')
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #f7e68795
+# %% ../../nbs/widgets/02_training_bench.ipynb #1ba0b184
 _INKS, _PAPER, _GRID, _NOTE = ('#a32d25', '#2166ac', '#1b7f5c', '#b06a00', '#5e3c99', '#1d2430'), '#fffaf7', '#f3cfc7', '#5b6470'
 
 def _thinned(table, most=400):
@@ -53,8 +53,10 @@ def draw_curves(
     "Losses and quality of one run or of several, against their steps."
     columns = [c for c in PANELS if c in ('spread', 'nearest') or any(c in numbers for numbers, _ in taught.values())]
     rows = -(-len(columns)//2)
-    page = Figure(figsize=(6.8, 1.62*rows + .42))
-    page.subplots_adjust(.075, .42/(1.62*rows + .42), .985, 1 - .42/(1.62*rows + .42), .16, .38)
+    top = .42 if len(taught) > 1 else .22                                    # in, with names above or without
+    page = Figure(figsize=(6, 1.5*rows + top + .15))
+    height = page.get_figheight()
+    page.subplots_adjust(.075, .38/height, .985, 1 - top/height, .18, .42)
     for k, column in enumerate(columns): _draw_panel(page.add_subplot(rows, 2, k + 1), column, taught, k >= len(columns) - 2)
     if len(taught) > 1: page.legend(handles=[page.axes[0].plot([], color=ink, label=name)[0] for name, ink in zip(taught, _INKS)], loc='upper center', ncols=3, fontsize=7.5, frameon=False, borderpad=0)
     return page
@@ -71,15 +73,15 @@ def _draw_panel(ax, column, taught, lowest):
     ax.set_title(PANELS[column], fontsize=8, loc='left', pad=3); ax.tick_params(labelsize=7); ax.locator_params(nbins=5); ax.spines[['top', 'right']].set_visible(False)
     if lowest: ax.set_xlabel('step', fontsize=7.5, labelpad=1)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #0f5afc13
+# %% ../../nbs/widgets/02_training_bench.ipynb #375e9986
 def draw_beside(
     columns:dict, # Title: ECG, dims (record, lead, time), with lead II, mV
     most:int=4, # Records of each
 )->Figure:
     "Records of several origins side by side, lead II, all to one scale."
     rows = min(most, max(x.sizes['record'] for x in columns.values()))
-    page = Figure(figsize=(6.8, .74*rows + .62))
-    page.subplots_adjust(.075, .36/(.74*rows + .62), .985, 1 - .26/(.74*rows + .62), .05, .1)
+    page = Figure(figsize=(6, .7*rows + .62))
+    page.subplots_adjust(.075, .36/(.7*rows + .62), .985, 1 - .24/(.7*rows + .62), .05, .1)
     grid = page.subplots(rows, len(columns), squeeze=False, sharex='col', sharey=True)
     for k, (title, x) in enumerate(columns.items()):
         for ax, one in zip(grid[:, k], x): ax.plot(one.time, one.sel(lead='II'), color='#1d2430', lw=.7)
@@ -91,10 +93,10 @@ def draw_beside(
 
 def _png(page):
     out = io.BytesIO()
-    page.savefig(out, format='png', dpi=130)
+    page.savefig(out, format='png', dpi=150)
     return out.getvalue()
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #1acb531e
+# %% ../../nbs/widgets/02_training_bench.ipynb #cd6cd424
 _LAST = ('wasserstein', 'slope', 'loss'), ('spread', 'real_spread', 'nearest', 'real_nearest')
 
 def _asked(plan):
@@ -119,15 +121,15 @@ def _how(run):
     at = run.state()
     return run.state() if at['state'] == 'killed' else at
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #5ff34898
+# %% ../../nbs/widgets/02_training_bench.ipynb #a080d7c2
 DEFAULTS = dict(
-    small=dict(steps=1000, batch=32, learning_rate=4e-4, critic_steps=5, full_scale=3, save_every=50, sample_every=50),
+    small=dict(steps=1000, batch=16, learning_rate=1e-3, critic_steps=5, full_scale=3, save_every=50, sample_every=50),
     pulse2pulse=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
     wavegan=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
     conditional=dict(steps=8000, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
-EVERY = 1.5   # s between two looks at a run that is going; longer where looking takes long
+EVERY = 1.5   # s between two looks at a run that is going
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #599cd313
+# %% ../../nbs/widgets/02_training_bench.ipynb #f9536241
 _GOING, _RESTING = ('starting', 'reading', 'running'), ('paused', 'stopped', 'failed', 'killed')
 _NUMBERS = dict(steps='Steps', batch='Batch', learning_rate='Learning rate', critic_steps='Critic steps', full_scale='Full scale, mV', save_every='Save every', sample_every='Sample every', seed='Seed')
 
@@ -145,13 +147,13 @@ def _fields(records):
     return {name: _number(name) for name in _NUMBERS} | dict(
         records=_text('Records', 'folder with ECG files, or a Zarr store', value='' if records is None else str(records)), table=_text('Label table', 'CSV, if there is one'),
         model=widgets.Dropdown(options=list(MODELS), description='Model', **narrow),
-        tracking=widgets.Dropdown(options=[('none', None), ('local file', 'local'), ('server', 'server')], description='MLflow', **narrow), address=_text('Address', 'http://localhost:5000', '440px'),
-        name=_text('Name', width='328px'), chosen=widgets.SelectMultiple(rows=9, layout={'width': '100%'}), checkpoint=widgets.Select(rows=6, layout={'width': '100%'}),
+        tracking=widgets.Dropdown(options=[('none', 'none'), ('local file', 'local'), ('server', 'server')], description='MLflow', **narrow), address=_text('Address', 'http://localhost:5000', '440px'),
+        name=_text('Name', width='328px'), chosen=widgets.SelectMultiple(rows=9, layout={'width': 'auto'}), checkpoint=widgets.Select(rows=6, layout={'width': 'auto'}),
         sample_seed=widgets.BoundedIntText(0, min=0, max=2**31 - 1, description='Seed', **narrow), export=_text('To folder', width='328px'),
-        superclass=widgets.Dropdown(options=[('any', None), *SUPERCLASSES], description='Superclass', **narrow), sex=widgets.Dropdown(options=[('any', None), 'female', 'male'], description='Sex', **narrow),
+        superclass=widgets.Dropdown(options=['any', *SUPERCLASSES], description='Superclass', **narrow), sex=widgets.Dropdown(options=['any', 'female', 'male'], description='Sex', **narrow),
         age=_text('Age', 'any', '216px'), heart_rate_bpm=_text('Rate, bpm', 'any', '216px'))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #6dedbfa2
+# %% ../../nbs/widgets/02_training_bench.ipynb #9cf528e8
 class TrainingBench(widgets.VBox):
     """Start, watch, steer and compare trainings; for JupyterLab.
 
@@ -162,12 +164,12 @@ class TrainingBench(widgets.VBox):
     ):
         super().__init__(_view_count=0)
         self.folder, self.busy, self._one_at_a_time = Path(folder), [], threading.RLock()
-        self._followed, self._drawn, self._states, self._watching, self._closed, self._setting, self._proposed, self._wait = {}, None, {}, None, False, False, '', EVERY
+        self._followed, self._drawn, self._states, self._now, self._due, self._watching, self._closed, self._setting, self._proposed = {}, {}, {}, {}, 0, None, False, False, ''
         self.fields = _fields(records)
         press = lambda do, words, icon, style='': widgets.Button(description=words, icon=icon, button_style=style, layout={'width': '96px'})
         self.buttons = {do: press(do, *how) for do, how in dict(preview=('Preview', 'eye'), start=('Start', 'play', 'success'), pause=('Pause', 'pause'), resume=('Resume', 'play'), stop=('Stop', 'stop'),
-            look=('Look again', 'refresh'), sample=('Sample', 'random'), export=('Export', 'download')).items()}
-        self._texts = {name: widgets.HTML(layout={'width': '100%'}) for name in ('message', 'model', 'preview', 'state', 'compared', 'said')}
+            look=('Refresh', 'refresh'), sample=('Sample', 'random'), export=('Export', 'download')).items()}
+        self._texts = {name: widgets.HTML(layout={'width': '100%'}) for name in ('message', 'preview', 'state', 'compared', 'said')} | dict(model=widgets.HTML())
         self._pictures = {name: widgets.Image(format='png', layout={'width': '100%', 'max_width': '1000px', 'display': 'none'}) for name in ('preview', 'curves', 'samples', 'sampled')}
         self._progress = widgets.IntProgress(0, 0, 1, bar_style='info', layout={'width': '100%', 'max_width': '1000px'})
         self._build()
@@ -187,7 +189,7 @@ class TrainingBench(widgets.VBox):
 
 def _inside(box): return [w for child in getattr(box, 'children', ()) for w in (*_inside(child), child)]
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #0c66e86c
+# %% ../../nbs/widgets/02_training_bench.ipynb #d11fb8ac
 _STYLE = """<style>.dst .widget-html-content {line-height: 1.45} .dst h4 {margin: 10px 0 4px; padding-bottom: 2px; border-bottom: 1px solid #8884; font-size: 14px}
 .dst-table table {border-collapse: collapse; font-variant-numeric: tabular-nums} .dst-table :is(th, td) {padding: 1px 14px 1px 0; text-align: left; border: 0; border-bottom: 1px solid #8883}
 .dst .wrong {color: #a32d25; font-weight: 600} .dst .note {opacity: .72} .dst .warned {color: #8a5300}</style>"""
@@ -235,7 +237,7 @@ def _propose(self:TrainingBench):
     model, field = self.fields['model'].value, self.fields['name']
     if field.value in ('', self._proposed): self._proposed = field.value = next(name for k in itertools.count(1) if not (self.folder/(name := f'{model}_{k:03}')).exists())
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #055f1c9b
+# %% ../../nbs/widgets/02_training_bench.ipynb #992b6de0
 @patch
 def _say(self:TrainingBench, words, wrong=False): self._texts['message'].value = f'<span class="{"wrong" if wrong else "said"}">{"⚠ " if wrong else ""}{html.escape(words)}</span>' if words else ''
 
@@ -258,7 +260,7 @@ def _do(self:TrainingBench, button, words, job, then):
         self.busy.remove(button)
     _aside(lambda: self._guarded(job), done)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #67057542
+# %% ../../nbs/widgets/02_training_bench.ipynb #7776afc8
 @patch
 def _records(self:TrainingBench):
     "Path of the records, and of their table."
@@ -289,13 +291,13 @@ def _put(self:TrainingBench, name, picture):
     self._pictures[name].value = picture or b''
     _shown(self._pictures[name], bool(picture))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #7c6a458c
+# %% ../../nbs/widgets/02_training_bench.ipynb #411d8d04
 @patch
 def _settings(self:TrainingBench):
     "What was filled in, as `start` takes it."
     f = self.fields
-    tracking = f['address'].value.strip() if f['tracking'].value == 'server' else f['tracking'].value
-    if tracking == '': raise ValueError("say where the MLflow server is, such as http://localhost:5000")
+    tracking = {'none': None, 'server': f['address'].value.strip()}.get(f['tracking'].value, f['tracking'].value)
+    if tracking == '': raise ValueError('say where the MLflow server is, such as http://localhost:5000')
     return {name: f[name].value for name in (*DEFAULTS[f['model'].value], 'seed')} | dict(tracking=tracking)
 
 @patch
@@ -313,24 +315,33 @@ def _start_pressed(self:TrainingBench):
         self._select(run.folder.name)
     self._do('start', 'Reading the records …', job, started)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #fa5d2ca7
+# %% ../../nbs/widgets/02_training_bench.ipynb #dbe0eb18
 @patch
 def _look(self:TrainingBench):
     "What there is to see, for `_show`; pictures only if something is new."
     with self._one_at_a_time:
-        began, chosen = time.perf_counter(), self.fields['chosen'].value
+        chosen = self.fields['chosen'].value
         found = {run.folder.name: run for run in runs(self.folder)}
         states = {name: _how(run) for name, run in found.items()}
         if not set(chosen) & set(found): chosen = tuple(sorted(found, key=lambda name: (self.folder/name/'plan.json').stat().st_mtime)[-1:])
         taught = {name: self._follow(found[name]) for name in chosen if name in found}
-        latest = {name: max((found[name].folder/'samples').glob('*.npy'), default=None) for name in taught}
-        new, pictures = [(name, *map(len, taught[name]), *(t.index[-1] for t in taught[name] if len(t)), latest[name]) for name in taught], None
-        if new != self._drawn:
-            columns = {f'{name}, step {int(path.stem)}': _latest(found[name], path) for name, path in latest.items() if path}
-            pictures = dict(curves=_png(draw_curves(taught)) if any(len(numbers) for numbers, _ in taught.values()) else None, samples=_png(draw_beside(columns)) if columns else None)
-            self._drawn = new
-        self._wait = max(EVERY, 10*(time.perf_counter() - began))
+        now = {name: states[name]['state'] for name in taught}
+        if now != self._now or time.monotonic() > self._due: pictures = self._drawn_anew(found, taught)
+        else: pictures = {}
+        self._now = now
         return dict(found=found, states=states, taught=taught, pictures=pictures)
+
+@patch
+def _drawn_anew(self:TrainingBench, found, taught):
+    "Pictures of which something is new, by name."
+    began, pictures = time.thread_time(), {}
+    latest = {name: path for name in taught if (path := max((found[name].folder/'samples').glob('*.npy'), default=None))}
+    lines = [(name, len(t), *t.index[-1:]) for name in taught for t in taught[name]]
+    if lines != self._drawn.get('curves'): pictures['curves'] = _png(draw_curves(taught)) if any(len(numbers) for numbers, _ in taught.values()) else None
+    if latest != self._drawn.get('samples'): pictures['samples'] = _png(draw_beside({f'{name}, step {int(path.stem):,}': _latest(found[name], path) for name, path in latest.items()})) if latest else None
+    self._drawn = dict(curves=lines, samples=latest)
+    self._due = time.monotonic() + 10*(time.thread_time() - began)
+    return pictures
 
 @patch
 def _follow(self:TrainingBench, run): # numbers, quality
@@ -341,7 +352,7 @@ def _latest(run, path):
     values = np.load(path)[:4].astype('float32')
     return as_ecg(values, 128, ('II',)) if run.plan.model == 'small' else as_ecg(values, 500, LEADS_8)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #9b1a635b
+# %% ../../nbs/widgets/02_training_bench.ipynb #5733912e
 @patch
 def _looked(self:TrainingBench, seen):
     if seen is None or self._closed: return
@@ -359,7 +370,7 @@ def _watch(self:TrainingBench):
     def then(seen):
         self._watching = None
         self._looked(seen) if seen else self._watch()
-    _aside(lambda: None if self._closed else self._guarded(self._look), then, self._wait)
+    _aside(lambda: None if self._closed else self._guarded(self._look), then, EVERY)
 
 @patch
 def _chose(self:TrainingBench):
@@ -373,7 +384,7 @@ def _select(self:TrainingBench, name):
         self._list({run.folder.name: _how(run) for run in runs(self.folder)}, (name,))
     self._do('look', None, self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #42b42ff4
+# %% ../../nbs/widgets/02_training_bench.ipynb #95bc66f4
 @patch
 def _list(self:TrainingBench, states, chosen):
     "The list of runs; changed only where it differs, since a changed list jumps to its top."
@@ -388,10 +399,9 @@ def _list(self:TrainingBench, states, chosen):
 def _show(self:TrainingBench, seen):
     found, states, taught, pictures = seen.values()
     chosen = self.fields['chosen'].value
-    if set(chosen) & set(found) and set(chosen) != set(taught): self._drawn = None; return           # another look is on its way
+    if set(chosen) & set(found) and set(chosen) != set(taught): self._drawn, self._now = {}, {}; return           # another look is on its way
     self._list(states, tuple(taught))
-    if pictures:
-        for name, picture in pictures.items(): self._put(name, picture)
+    for name, picture in pictures.items(): self._put(name, picture)
     known = {name: (found[name].plan, states[name], *taught[name]) for name in taught}
     self._texts['state'].value = ''.join(_told(name, *one) for name, one in known.items()) or '<p class="note">No run in this folder yet.</p>'
     self._texts['compared'].value = _compared(known).to_html(border=0) if len(known) > 1 else ''
@@ -403,7 +413,7 @@ def _show(self:TrainingBench, seen):
         self._progress.max, self._progress.value = max(1, at.get('steps') or plan.steps), _step(at, numbers)
         self._show_checkpoints(found[one], taught[one][1])
     state = {states[name]['state'] for name in taught}
-    for do, may in dict(pause=('reading', 'running'), stop=('reading', 'running'), resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
+    for do, may in dict(pause=_GOING, stop=_GOING, resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
 
 def _told(name, plan, at, numbers, quality):
     "A run's state in one line."
@@ -416,7 +426,7 @@ def _repeated(said, most=6):
     lines = said.strip().splitlines()[-most:]
     return '<h4>What the run says</h4>' + '<br>'.join(f'<span class="{"warned" if warned else "note"}">{"⚠ "*warned}{html.escape(line)}</span>' for line in lines for warned in [line.startswith('step ')]) if lines else ''
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #07e5bb02
+# %% ../../nbs/widgets/02_training_bench.ipynb #78294816
 @patch
 def _chosen_runs(self:TrainingBench):
     there = {run.folder.name: run for run in runs(self.folder)}
@@ -440,7 +450,7 @@ def _resume_pressed(self:TrainingBench): self._steer('resume', 'Going on from th
 @patch
 def _look_pressed(self:TrainingBench): self._do('look', '', self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #3a9bcf58
+# %% ../../nbs/widgets/02_training_bench.ipynb #7d82b1de
 @patch
 def _show_checkpoints(self:TrainingBench, run, quality):
     "Checkpoints of a run, the latest first, with what their samples were worth."
@@ -448,9 +458,9 @@ def _show_checkpoints(self:TrainingBench, run, quality):
     worth = lambda step: f"   spread {quality.spread[step]:.2f}   nearest {quality.nearest[step]:.2f}" if step in quality.index else ''
     options = tuple((f'step {step:,}{worth(step)}', (name, step)) for step in reversed(run.checkpoints()))
     if options != tuple(field.options):
-        before, newest = field.value, [v for _, v in field.options[:1]]
+        before, newest, values = field.value, [v for _, v in field.options[:1]], [v for _, v in options]
         field.options = options
-        if before in [v for _, v in options] and [before] != newest: field.value = before          # one chosen by hand stays
+        if options: field.value = before if before in values and [before] != newest else values[0]  # one chosen by hand stays
         if not before or before[0] != name: self._put('sampled', None)
     _shown(self._asks, run.plan.model == 'conditional')
     for do in ('sample', 'export'): self.buttons[do].disabled = not options
@@ -468,9 +478,9 @@ def _condition(self:TrainingBench):
         if not (text := f[name].value.strip()): continue
         try: asked[name] = float(text)
         except ValueError: raise ValueError(f"{words} must be a number, or empty for any; got {text!r}") from None
-    return asked | {name: [f[name].value] if name == 'superclass' else f[name].value for name in ('superclass', 'sex') if f[name].value}
+    return asked | {name: [f[name].value] if name == 'superclass' else f[name].value for name in ('superclass', 'sex') if f[name].value != 'any'}
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #98e954e6
+# %% ../../nbs/widgets/02_training_bench.ipynb #960d9670
 @patch
 def _sample_pressed(self:TrainingBench):
     def job():

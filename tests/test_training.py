@@ -1,0 +1,151 @@
+"Training: whole after kills, the same from two processes, clear about what is wrong."
+import json, os, random, signal, subprocess, sys, time
+from pathlib import Path
+import numpy as np, pandas as pd, pytest, torch
+import deepsynthbody_nb.cardiovascular.ecg as ecg
+from deepsynthbody_nb.command_line import main
+from deepsynthbody_nb.signals.files import read, write
+from deepsynthbody_nb.training.gan import GAN, small_gan, two_seconds
+from deepsynthbody_nb.training.records import hold_back, public_table, read_records, resample
+from deepsynthbody_nb.training.runs import Run, plan_run, start, train
+
+KILLS = int(os.environ.get('KILLS', 2))
+SMALL = dict(steps=40, batch=8, save_every=5, sample_every=20, critic_steps=2, threads=1)
+
+
+@pytest.fixture(scope='module')
+def records(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('records')
+    ecg.generate(4, folder, seed=0, format='wfdb')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory, records):
+    "A run in one piece."
+    run = plan_run(tmp_path_factory.mktemp('whole')/'run', 'small', records, **SMALL)
+    before = torch.get_num_threads()
+    try: assert train(run.folder, say=lambda *a: None) == 'finished'
+    finally: torch.set_num_threads(before)
+    return run
+
+
+def weights(run): return torch.load(run.folder/'last.pt', weights_only=True)['networks']
+def same(a, b): return all(torch.equal(a[n][k], b[n][k]) for n in a for k in a[n])
+
+
+def test_killed_at_random_and_resumed_it_ends_the_same(tmp_path, records, whole, tell):
+    run, chance, survived = start(tmp_path/'run', 'small', records, **SMALL), random.Random(), []
+    for _ in range(KILLS):
+        enough = chance.randrange(SMALL['steps'])
+        while run.state()['state'] in ('starting', 'reading') or run.state()['state'] == 'running' and len(run.numbers()) < enough: time.sleep(.02)
+        at = run.state()
+        if at['state'] == 'running': os.kill(at['process'], signal.SIGKILL)
+        while run.state()['state'] == 'running': time.sleep(.05)
+        survived.append(len(run.numbers()))
+        if run.state()['state'] == 'killed': run.resume()
+    assert run.wait(300)['state'] == 'finished', run.said()
+    assert same(weights(run), weights(whole))
+    assert run.numbers().equals(whole.numbers()) and run.checkpoints() == whole.checkpoints()
+    tell(f"training killed {KILLS} times, with {', '.join(map(str, survived))} of {SMALL['steps']} steps done, then resumed: identical weights")
+
+
+def test_paused_stopped_and_found_again(tmp_path, records, whole):
+    run = start(tmp_path/'run', 'small', records, **SMALL)
+    run.pause()
+    assert run.wait(120)['state'] == 'paused'
+    with pytest.raises(ValueError, match='is not running, it is paused'): run.pause()
+    assert Run(run.folder).resume().wait(120)['state'] == 'finished' and same(weights(run), weights(whole))
+    with pytest.raises(ValueError, match='is finished'): run.resume()
+
+
+def test_two_processes_learn_what_one_does(tmp_path, records, tell):
+    "In double precision, since Adam makes much of a rounding error: what is left is 1e-16, grown by the game."
+    one, two = (plan_run(tmp_path/str(n), 'small', records, **SMALL | dict(steps=12, sample_every=12), devices=n, accelerator='cpu', precision='64-true') for n in (1, 2))
+    for run in (one, two): subprocess.run([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], check=True, capture_output=True, timeout=200)
+    apart = float((abs(one.numbers() - two.numbers())/abs(one.numbers())).max().max())
+    assert len(two.numbers()) == 12 and apart < 1e-6
+    tell(f'two processes (gloo) and one, same global batch, 12 steps of the small GAN in double precision: numbers differ by at most {apart:.0e} of themselves')
+
+
+@pytest.mark.parametrize('n', [1, 3])
+def test_few_records_are_enough(n):
+    game = small_gan(two_seconds(ecg.sample(n, seed=0)), critic_steps=1, batch=4)
+    assert all(np.isfinite(v) for v in (game.step(0) | game.step(1)).values())
+
+
+def test_what_cannot_be_learnt_from_is_named(tmp_path):
+    x = ecg.sample(3, seed=0)
+    with pytest.raises(ValueError, match='has no ECG to learn from'): read_records(tmp_path, progress=False)
+    with pytest.raises(FileNotFoundError, match='there is no such folder'): read_records(tmp_path/'none', progress=False)
+    gap = x.copy(); gap[1, 3, 7] = np.nan
+    with pytest.raises(ValueError, match="record '1': has NaN"): read_records(gap, progress=False)
+    assert len(read_records(gap, leave_out=True, progress=False)) == 2
+    write(x[0], tmp_path/'a.hea'); write(resample(x[1], 250), tmp_path/'b.csv')
+    mixed = read_records(tmp_path, progress=False)
+    assert mixed.ecg.shape == (2, 8, 5000) and 'resampled from 250 to 500 Hz' in mixed.steps
+    label = lambda **columns: pd.DataFrame(dict(record=['a']) | columns)
+    for table, said in ((label().assign(record='c'), "names 'c', and there is no such record"), (label(superclass='XYZ'), "unknown class 'XYZ'"), (label(sex='x'), "unknown sex 'x'"), (pd.concat([label()]*2), 'two rows')):
+        with pytest.raises(ValueError, match=said): read_records(tmp_path, table, progress=False)
+
+
+def test_bad_plans_are_one_sentence(tmp_path, records, capsys):
+    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
+        ran = subprocess.run([Path(sys.executable).parent/'deepsynthbody', 'train', tmp_path/words[1], '--records', records, *words], capture_output=True, text=True)
+        assert ran.returncode != 0 and said in ran.stderr + ran.stdout, ran.stderr
+    run = plan_run(tmp_path/'changed', 'small', records, **SMALL | dict(steps=1))
+    train(run.folder, say=lambda *a: None)
+    kept = json.loads((run.folder/'records.json').read_text())
+    (run.folder/'records.json').write_text(json.dumps(kept | dict(sha256='0')))
+    with pytest.raises(ValueError, match='these are not the records'): train(run.folder)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, records):
+    disk = tmp_path/'disk'; disk.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=9m', 'tmpfs', disk], capture_output=True).returncode: pytest.skip('this user may not mount a file system')
+    try:
+        run = plan_run(disk/'run', 'small', records, **SMALL | dict(sample_every=40, save_every=10))
+        filled = []
+        def fill(k): # behind the first checkpoint nearly nothing is left
+            if (run.folder/'last.pt').exists() and not filled: filled.append((disk/'filling').write_bytes(bytes(int(.999*os.statvfs(disk).f_bavail*os.statvfs(disk).f_frsize))))
+        step = GAN.step
+        with pytest.MonkeyPatch.context() as m:
+            m.setattr(GAN, 'step', lambda self, k: (fill(k), step(self, k))[1])
+            with pytest.raises(OSError, match='could not be written.*the one before is whole'): train(run.folder, say=lambda *a: None)
+        assert torch.load(run.folder/'last.pt', weights_only=True)['step'] == 10 and not list(run.folder.glob('.writing-*'))
+        (disk/'filling').unlink()
+        assert train(run.folder, say=lambda *a: None) == 'finished'
+    finally: subprocess.run(['umount', disk], check=True)
+
+
+def test_a_tracking_server_that_does_not_answer(tmp_path, records):
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=2), tracking='http://127.0.0.1:9')
+    said = []
+    assert train(run.folder, say=said.append) == 'finished'
+    assert sum('cannot be reached' in text for text in said) == 1
+
+
+def test_mlflow_is_told(tmp_path, records):
+    from mlflow import MlflowClient
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, sample_every=4), tracking='local')
+    train(run.folder, say=lambda *a: None)
+    kept = json.loads((run.folder/'mlflow.json').read_text())
+    client = MlflowClient(kept['address'])
+    found = client.get_run(kept['run'])
+    assert found.info.status == 'FINISHED' and found.data.params['model'] == 'small' and 'spread' in found.data.metrics
+    assert [m.value for m in client.get_metric_history(kept['run'], 'wasserstein')] == pytest.approx(list(run.numbers().wasserstein))
+    assert [f.path for f in client.list_artifacts(kept['run'], 'samples')] == ['samples/0000004.png']
+
+
+def test_real_records_are_read(real_ecg):
+    table = public_table(real_ecg/'ludb')
+    found = read_records(real_ecg/'ludb'/'data', table, leave_out=True, progress=False)
+    assert len(found) >= 145 and found.table.age.notna().mean() > .9 and 20 < float(found.table.HYP.sum())
+    learn, held = hold_back(found)
+    assert not set(learn.table.patient) & set(held.table.patient)
+
+
+def test_the_shell_trains_and_goes_on(tmp_path, records):
+    assert main(['train', str(tmp_path/'run'), '--records', str(records), '--model', 'small', '--steps', '3', '--batch', '4']) == 0
+    assert main(['train', str(tmp_path/'run'), '--resume']) == 0
+    assert main(['train', str(tmp_path/'other')]) == 2
