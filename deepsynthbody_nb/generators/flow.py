@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md""
 
 # %% auto #0
 __all__ = ['GRID', 'AXES', 'BEATS', 'ASKED', 'RANGES', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER', 'places', 'Codec', 'drawn',
-           'as_condition', 'rotated', 'Layer', 'Velocity', 'Flow', 'draw_ecgs', 'load_flow']
+           'as_condition', 'rotated', 'Layer', 'Velocity', 'Flow', 'at_rate', 'draw_ecgs', 'load_flow']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
 import functools, math
@@ -15,6 +15,7 @@ from torch import nn
 import torch.nn.functional as F
 from ..classifiers.labels import SUPERCLASSES
 from ..signals.leads import LEADS_8, as_ecg
+from ..signals.retiming import retimed
 from ..weights.shipped import load_shipped
 
 # %% ../../nbs/generators/04_flow.ipynb #d91f8153
@@ -193,7 +194,15 @@ class Flow(nn.Module):
 # %% ../../nbs/generators/04_flow.ipynb #10870a7d
 TOGETHER = 8
 
-# %% ../../nbs/generators/04_flow.ipynb #e1ba8f7e
+# %% ../../nbs/generators/04_flow.ipynb #aca6216b
+def at_rate(
+    parts:np.ndarray, # Lengths of a record's parts, (beats, 4), s
+    rate:float, # bpm; NaN: as it is
+)->np.ndarray: # Same shape
+    "The same beats at another mean heart rate."
+    return parts if math.isnan(rate) else retimed(500*parts, 60/rate/parts.sum(1).mean())/500
+
+# %% ../../nbs/generators/04_flow.ipynb #db2797b1
 @torch.no_grad()
 def draw_ecgs(
     flow:Flow,
@@ -210,11 +219,12 @@ def draw_ecgs(
         noise, starts = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=g) for g in streams]), [float(torch.rand(1, generator=g)) for g in streams]
         rows = torch.tensor([min(max(k - start, 0), n - 1) for k in numbers])
         shapes, parts = flow.codec.decode(flow.draw(noise.to(device), {k: v[rows].to(device) for k, v in c.items()}, guidance=guidance))
-        made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts.cpu().numpy(), starts) if start <= k < start + n]
+        parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
+        made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)
     return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(model='conditional', seed=seed)
 
-# %% ../../nbs/generators/04_flow.ipynb #dd385c9f
+# %% ../../nbs/generators/04_flow.ipynb #e35e7f37
 _SHA256 = 'PENDING'
 
 @functools.lru_cache(maxsize=None)

@@ -95,22 +95,29 @@ class GAN:
         if isinstance(g, WaveGAN): return torch.randn(n, g.latent, generator=draw, dtype=torch.float32).to(self.device, self.dtype)
         return torch.empty(n, len(self.leads), self.real.shape[-1], dtype=torch.float32).uniform_(-1, 1, generator=draw).to(self.device, self.dtype)
 
+    def critic_turn(self, draw:torch.Generator)->dict: # numbers, by name
+        generator, critic = self.networks.values()
+        real = self.real[torch.randint(len(self.real), (self.batch,), generator=draw)].to(self.device)
+        with torch.no_grad(): generated = generator(self.noise(self.batch, draw))
+        self.optimisers['critic'].zero_grad()
+        found = teach_critic(critic, real, generated, draw, self.penalty, self.rows)
+        shared(self.fabric, critic)
+        self.optimisers['critic'].step()
+        return found
+
+    def generator_turn(self, draw:torch.Generator)->dict: # numbers, by name
+        generator, critic = self.networks.values()
+        self.optimisers['generator'].zero_grad()
+        found = teach_generator(generator, critic, self.noise(self.batch, draw), draw, self.rows)
+        shared(self.fabric, generator)
+        self.optimisers['generator'].step()
+        return found | dict(generator_gradient=size(generator))
+
     def step(self, k:int)->dict: # numbers of this step, by name
         "The critic's turns, then the generator's."
-        generator, critic = self.networks.values()
         draw = stream(self.seed, k)
-        for _ in range(self.critic_steps):
-            real = self.real[torch.randint(len(self.real), (self.batch,), generator=draw)].to(self.device)
-            with torch.no_grad(): generated = generator(self.noise(self.batch, draw))
-            self.optimisers['critic'].zero_grad()
-            found = teach_critic(critic, real, generated, draw, self.penalty, self.rows)
-            shared(self.fabric, critic)
-            self.optimisers['critic'].step()
-        self.optimisers['generator'].zero_grad()
-        found |= teach_generator(generator, critic, self.noise(self.batch, draw), draw, self.rows)
-        shared(self.fabric, generator)
-        found |= dict(critic_gradient=size(critic), generator_gradient=size(generator))
-        self.optimisers['generator'].step()
+        for _ in range(self.critic_steps): found = self.critic_turn(draw)
+        found |= dict(critic_gradient=size(self.networks['critic'])) | self.generator_turn(draw)
         if self.fabric is not None and self.fabric.world_size > 1: found = {name: self.fabric.all_reduce(v, reduce_op='mean') for name, v in found.items()}
         return {name: float(v) for name, v in found.items()}
 

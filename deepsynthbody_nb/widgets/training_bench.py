@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/training_bench.ht
 # %% auto #0
 __all__ = ['PANELS', 'DEFAULTS', 'EVERY', 'draw_curves', 'draw_beside', 'compare_runs', 'TrainingBench']
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #fc8e246f
+# %% ../../nbs/widgets/02_training_bench.ipynb #d5a26b39
 import asyncio, dataclasses, html, io, itertools, json, os, threading, time
 from pathlib import Path
 import ipywidgets as widgets, numpy as np, pandas as pd
@@ -18,7 +18,7 @@ from ..signals.leads import LEADS_8, as_ecg
 from ..training.runs import MODELS, Plan, _records_of, runs, start
 from .latent_walk import _aside
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #ae40db83
+# %% ../../nbs/widgets/02_training_bench.ipynb #919e1356
 class _Followed:
     "The lines of a growing file as a table, one row a step."
     def __init__(self, path): self.path, self.place, self.at, self.table = Path(path), None, 0, pd.DataFrame()
@@ -36,10 +36,10 @@ class _Followed:
             self.table, self.at = rows if self.table.empty else pd.concat([self.table, rows]), self.at + len(whole)
         return self.table
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #f2632908
+# %% ../../nbs/widgets/02_training_bench.ipynb #f3af1f1a
 PANELS = dict(wasserstein='Wasserstein distance', slope="critic's slope, 1 is the aim", loss='flow loss', spread='spread, dashed: of the records', nearest='nearest record, dashed: of the records')
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #1ba0b184
+# %% ../../nbs/widgets/02_training_bench.ipynb #f7e68795
 _INKS, _PAPER, _GRID, _NOTE = ('#a32d25', '#2166ac', '#1b7f5c', '#b06a00', '#5e3c99', '#1d2430'), '#fffaf7', '#f3cfc7', '#5b6470'
 
 def _thinned(table, most=400):
@@ -73,7 +73,7 @@ def _draw_panel(ax, column, taught, lowest):
     ax.set_title(PANELS[column], fontsize=8, loc='left', pad=3); ax.tick_params(labelsize=7); ax.locator_params(nbins=5); ax.spines[['top', 'right']].set_visible(False)
     if lowest: ax.set_xlabel('step', fontsize=7.5, labelpad=1)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #375e9986
+# %% ../../nbs/widgets/02_training_bench.ipynb #0f5afc13
 def draw_beside(
     columns:dict, # Title: ECG, dims (record, lead, time), with lead II, mV
     most:int=4, # Records of each
@@ -96,7 +96,7 @@ def _png(page):
     page.savefig(out, format='png', dpi=150)
     return out.getvalue()
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #cd6cd424
+# %% ../../nbs/widgets/02_training_bench.ipynb #1acb531e
 _LAST = ('wasserstein', 'slope', 'loss'), ('spread', 'real_spread', 'nearest', 'real_nearest')
 
 def _asked(plan):
@@ -121,7 +121,7 @@ def _how(run):
     at = run.state()
     return run.state() if at['state'] == 'killed' else at
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #a080d7c2
+# %% ../../nbs/widgets/02_training_bench.ipynb #5ff34898
 DEFAULTS = dict(
     small=dict(steps=1000, batch=16, learning_rate=1e-3, critic_steps=5, full_scale=3, save_every=50, sample_every=50),
     pulse2pulse=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
@@ -129,7 +129,7 @@ DEFAULTS = dict(
     conditional=dict(steps=8000, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
 EVERY = 1.5   # s between two looks at a run that is going
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #f9536241
+# %% ../../nbs/widgets/02_training_bench.ipynb #e9db8b72
 _GOING, _RESTING = ('starting', 'reading', 'running'), ('paused', 'stopped', 'failed', 'killed')
 _NUMBERS = dict(steps='Steps', batch='Batch', learning_rate='Learning rate', critic_steps='Critic steps', full_scale='Full scale, mV', save_every='Save every', sample_every='Sample every', seed='Seed')
 
@@ -153,7 +153,7 @@ def _fields(records):
         superclass=widgets.Dropdown(options=['any', *SUPERCLASSES], description='Superclass', **narrow), sex=widgets.Dropdown(options=['any', 'female', 'male'], description='Sex', **narrow),
         age=_text('Age', 'any', '216px'), heart_rate_bpm=_text('Rate, bpm', 'any', '216px'))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #9cf528e8
+# %% ../../nbs/widgets/02_training_bench.ipynb #22792ab6
 class TrainingBench(widgets.VBox):
     """Start, watch, steer and compare trainings; for JupyterLab.
 
@@ -189,7 +189,7 @@ class TrainingBench(widgets.VBox):
 
 def _inside(box): return [w for child in getattr(box, 'children', ()) for w in (*_inside(child), child)]
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #d11fb8ac
+# %% ../../nbs/widgets/02_training_bench.ipynb #776e8256
 _STYLE = """<style>.dst .widget-html-content {line-height: 1.45} .dst h4 {margin: 10px 0 4px; padding-bottom: 2px; border-bottom: 1px solid #8884; font-size: 14px}
 .dst-table table {border-collapse: collapse; font-variant-numeric: tabular-nums} .dst-table :is(th, td) {padding: 1px 14px 1px 0; text-align: left; border: 0; border-bottom: 1px solid #8883}
 .dst .wrong {color: #a32d25; font-weight: 600} .dst .note {opacity: .72} .dst .warned {color: #8a5300}</style>"""
@@ -237,7 +237,7 @@ def _propose(self:TrainingBench):
     model, field = self.fields['model'].value, self.fields['name']
     if field.value in ('', self._proposed): self._proposed = field.value = next(name for k in itertools.count(1) if not (self.folder/(name := f'{model}_{k:03}')).exists())
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #992b6de0
+# %% ../../nbs/widgets/02_training_bench.ipynb #b0d9f8d0
 @patch
 def _say(self:TrainingBench, words, wrong=False): self._texts['message'].value = f'<span class="{"wrong" if wrong else "said"}">{"⚠ " if wrong else ""}{html.escape(words)}</span>' if words else ''
 
@@ -260,7 +260,7 @@ def _do(self:TrainingBench, button, words, job, then):
         self.busy.remove(button)
     _aside(lambda: self._guarded(job), done)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #7776afc8
+# %% ../../nbs/widgets/02_training_bench.ipynb #1c76496d
 @patch
 def _records(self:TrainingBench):
     "Path of the records, and of their table."
@@ -291,7 +291,7 @@ def _put(self:TrainingBench, name, picture):
     self._pictures[name].value = picture or b''
     _shown(self._pictures[name], bool(picture))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #411d8d04
+# %% ../../nbs/widgets/02_training_bench.ipynb #a15d9b72
 @patch
 def _settings(self:TrainingBench):
     "What was filled in, as `start` takes it."
@@ -315,7 +315,7 @@ def _start_pressed(self:TrainingBench):
         self._select(run.folder.name)
     self._do('start', 'Reading the records …', job, started)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #dbe0eb18
+# %% ../../nbs/widgets/02_training_bench.ipynb #5d7d2383
 @patch
 def _look(self:TrainingBench):
     "What there is to see, for `_show`; pictures only if something is new."
@@ -352,7 +352,7 @@ def _latest(run, path):
     values = np.load(path)[:4].astype('float32')
     return as_ecg(values, 128, ('II',)) if run.plan.model == 'small' else as_ecg(values, 500, LEADS_8)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #5733912e
+# %% ../../nbs/widgets/02_training_bench.ipynb #584aeb29
 @patch
 def _looked(self:TrainingBench, seen):
     if seen is None or self._closed: return
@@ -384,7 +384,7 @@ def _select(self:TrainingBench, name):
         self._list({run.folder.name: _how(run) for run in runs(self.folder)}, (name,))
     self._do('look', None, self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #95bc66f4
+# %% ../../nbs/widgets/02_training_bench.ipynb #ce211959
 @patch
 def _list(self:TrainingBench, states, chosen):
     "The list of runs; changed only where it differs, since a changed list jumps to its top."
@@ -426,7 +426,7 @@ def _repeated(said, most=6):
     lines = said.strip().splitlines()[-most:]
     return '<h4>What the run says</h4>' + '<br>'.join(f'<span class="{"warned" if warned else "note"}">{"⚠ "*warned}{html.escape(line)}</span>' for line in lines for warned in [line.startswith('step ')]) if lines else ''
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #78294816
+# %% ../../nbs/widgets/02_training_bench.ipynb #38b8ac7b
 @patch
 def _chosen_runs(self:TrainingBench):
     there = {run.folder.name: run for run in runs(self.folder)}
@@ -450,7 +450,7 @@ def _resume_pressed(self:TrainingBench): self._steer('resume', 'Going on from th
 @patch
 def _look_pressed(self:TrainingBench): self._do('look', '', self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #7d82b1de
+# %% ../../nbs/widgets/02_training_bench.ipynb #8221c237
 @patch
 def _show_checkpoints(self:TrainingBench, run, quality):
     "Checkpoints of a run, the latest first, with what their samples were worth."
@@ -480,7 +480,7 @@ def _condition(self:TrainingBench):
         except ValueError: raise ValueError(f"{words} must be a number, or empty for any; got {text!r}") from None
     return asked | {name: [f[name].value] if name == 'superclass' else f[name].value for name in ('superclass', 'sex') if f[name].value != 'any'}
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #960d9670
+# %% ../../nbs/widgets/02_training_bench.ipynb #2b6e0c11
 @patch
 def _sample_pressed(self:TrainingBench):
     def job():
