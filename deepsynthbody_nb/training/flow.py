@@ -44,32 +44,34 @@ class Hearts:
         self.alike = [alike[own] for own in map(str, self.known['superclass'].tolist())]   # records of the same findings
         self.weights = torch.where(told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min())
 
-    def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6, mixed:float=1): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known
+    def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6, mixed:float=1): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known; at another rate? (n,)
         rows = torch.multinomial(self.weights, n, replacement=True, generator=draw)
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw)))
         others, toward = torch.tensor([self.alike[i][rng.integers(len(self.alike[i]))] for i in rows.tolist()]), torch.rand(n, generator=draw)*mixed/2
-        shapes, parts, there = (torch.stack(v) for v in zip(*(self.seen(i, j, w, rng, elsewhere) for i, j, w in zip(rows.tolist(), others.tolist(), toward.tolist()))))
+        away = torch.rand(n, generator=draw) < elsewhere
+        shapes, parts, there = (torch.stack(v) for v in zip(*(self.seen(*of, rng) for of in zip(rows.tolist(), others.tolist(), toward.tolist(), away.tolist()))))
         normal = lambda *shape: torch.randn(*shape, generator=draw)
         shapes = (torch.eye(8) + .05*mixed*normal(n, 1, 8, 8))@shapes*torch.exp(mixed*(.15*normal(n, 1, 1, 1) + .06*normal(n, 1, 8, 1)))
         known = {k: v[rows] for k, v in self.known.items()} | dict(heart_rate_bpm=60*there.sum(1)/(parts.sum(2)*there).sum(1))
-        return (shapes, parts, there), known | dict(age=torch.lerp(known['age'], self.known['age'][others], toward))
+        return (shapes, parts, there), known | dict(age=torch.lerp(known['age'], self.known['age'][others], toward)), away
 
-    def seen(self, i, j, toward, rng, elsewhere): # record i, another way, and a little as record j
+    def seen(self, i, j, toward, away, rng): # record i, another way, and a little as record j
         shapes, parts = self.beats[i][0] + toward*(self.mean[j][0] - self.mean[i][0]), self.beats[i][1]*(toward*(self.mean[j][1] - self.mean[i][1])).exp()
         beats, own, wanted = len(parts), float(60/parts.sum(1).mean()), None
-        if rng.random() < elsewhere: wanted = own*np.exp(.12*rng.standard_normal()) if rng.random() < .5 else np.clip(np.exp(rng.uniform(np.log(30), np.log(160))), .45*own, 2.2*own)
+        if away: wanted = own*np.exp(.12*rng.standard_normal()) if rng.random() < .5 else np.clip(np.exp(rng.uniform(np.log(30), np.log(160))), .45*own, 2.2*own)
         order = (rng.integers(beats) + np.arange(BEATS)) % beats
         new = retimed(500*parts.numpy(), 1 if wanted is None else own/wanted, np.exp(.03*rng.standard_normal()))/500
         return shapes[order], torch.from_numpy(new[order]).float(), torch.arange(BEATS) < (beats if rng.random() < .5 else BEATS)
 
-# %% ../../nbs/training/07_flow.ipynb #ec193eab
-def hidden(c:dict, draw:torch.Generator): # the same, some entries NaN
-    "Leave out entries of conditions at random."
+# %% ../../nbs/training/07_flow.ipynb #ebdb2052
+def hidden(c:dict, away:torch.Tensor, draw:torch.Generator): # the same, some entries NaN
+    "Leave out entries of conditions at random; the heart rate only of records that are shown at their own."
     n = len(c['sex'])
-    chance, all_of_it = torch.rand(n, 4, generator=draw), torch.rand(n, generator=draw) < .1
+    chance, all_of_it = torch.rand(n, 4, generator=draw), torch.rand(n, generator=draw) < .15
     out = {}
-    for k, (name, rate) in enumerate(dict(superclass=.1, sex=.15, age=.15, heart_rate_bpm=.1).items()):
+    for k, (name, rate) in enumerate(dict(superclass=.1, sex=.15, age=.15, heart_rate_bpm=.25).items()):
         gone = (chance[:, k] < rate) | all_of_it
+        if name == 'heart_rate_bpm': gone &= ~away
         out[name] = torch.where(gone[:, None] if c[name].ndim == 2 else gone, torch.nan, c[name])
     return out
 
@@ -108,9 +110,9 @@ class FlowTraining:
     def step(self, k:int)->dict: # numbers of this step, by name
         "Show a batch, and follow the loss."
         (flow, mean), (optimiser,), draw = self.networks.values(), self.optimisers.values(), stream(self.seed, k)
-        beats, c = self.hearts.batch(self.batch, draw)
+        beats, c, away = self.hearts.batch(self.batch, draw)
         with torch.no_grad(): z, there = flow.codec.encode(*(v[self.rows].to(self.device) for v in beats)), beats[2][self.rows].to(self.device)
-        c = {name: v[self.rows].to(self.device) for name, v in hidden(c, draw).items()}
+        c = {name: v[self.rows].to(self.device) for name, v in hidden(c, away, draw).items()}
         t, noise = (v[self.rows].to(self.device) for v in (torch.randn(self.batch, generator=draw).sigmoid(), torch.randn(self.batch, *z.shape[1:], generator=draw)))
         for group in optimiser.param_groups: group['lr'] = self.rate*min(1, (k + 1)/min(200, 1 + self.steps//10), max(.01, 2*(1 - k/self.steps)))
         optimiser.zero_grad()
