@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np, pandas as pd, pytest, torch
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.command_line import main
-from deepsynthbody_nb.signals.files import read, write
+from deepsynthbody_nb.signals.files import write
 from deepsynthbody_nb.training.gan import GAN, small_gan, two_seconds
 from deepsynthbody_nb.training.records import hold_back, public_table, read_records, resample
 from deepsynthbody_nb.training.runs import Run, plan_run, start, train

@@ -11,7 +11,7 @@ __all__ = ['beats_of', 'Hearts', 'hidden', 'flow_loss', 'FlowTraining']
 import copy
 import numpy as np, torch
 from ..classifiers.labels import SUPERCLASSES
-from ..generators.flow import BEATS, GRID, Flow, draw_ecgs, places
+from ..generators.flow import BEATS, Flow, draw_ecgs, places
 from .gan import shared, stream
 from ..signals.retiming import Loop, loops_of, retimed
 

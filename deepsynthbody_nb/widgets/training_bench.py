@@ -47,6 +47,7 @@ def _thinned(table, most=400):
     if len(table) <= most: return table
     return table.reset_index().groupby(np.arange(len(table))*most//len(table)).mean().set_index('step')
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #81726735
 def draw_curves(
     taught:dict, # Name: (numbers, quality), as `Run` gives them
 )->Figure:
@@ -61,6 +62,7 @@ def draw_curves(
     if len(taught) > 1: page.legend(handles=[page.axes[0].plot([], color=ink, label=name)[0] for name, ink in zip(taught, _INKS)], loc='upper center', ncols=3, fontsize=7.5, frameon=False, borderpad=0)
     return page
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #5c946854
 def _draw_panel(ax, column, taught, lowest):
     for (numbers, quality), ink in zip(taught.values(), _INKS):
         if column in numbers: curve = _thinned(numbers[[column]]); ax.plot(curve.index, curve[column], color=ink, lw=1)
@@ -73,7 +75,7 @@ def _draw_panel(ax, column, taught, lowest):
     ax.set_title(PANELS[column], fontsize=8, loc='left', pad=3); ax.tick_params(labelsize=7); ax.locator_params(nbins=5); ax.spines[['top', 'right']].set_visible(False)
     if lowest: ax.set_xlabel('step', fontsize=7.5, labelpad=1)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #0f5afc13
+# %% ../../nbs/widgets/02_training_bench.ipynb #8c4ac89d
 def draw_beside(
     columns:dict, # Title: ECG, dims (record, lead, time), with lead II, mV
     most:int=4, # Records of each
@@ -96,7 +98,7 @@ def _png(page):
     page.savefig(out, format='png', dpi=150)
     return out.getvalue()
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #1acb531e
+# %% ../../nbs/widgets/02_training_bench.ipynb #4b5269a2
 _LAST = ('wasserstein', 'slope', 'loss'), ('spread', 'real_spread', 'nearest', 'real_nearest')
 
 def _asked(plan):
@@ -121,7 +123,7 @@ def _how(run):
     at = run.state()
     return run.state() if at['state'] == 'killed' else at
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #5ff34898
+# %% ../../nbs/widgets/02_training_bench.ipynb #6698216d
 DEFAULTS = dict(
     small=dict(steps=1000, batch=16, learning_rate=1e-3, critic_steps=5, full_scale=3, save_every=50, sample_every=50),
     pulse2pulse=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
@@ -129,7 +131,7 @@ DEFAULTS = dict(
     conditional=dict(steps=8000, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
 EVERY = 1.5   # s between two looks at a run that is going
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #e9db8b72
+# %% ../../nbs/widgets/02_training_bench.ipynb #53ad802d
 _GOING, _RESTING = ('starting', 'reading', 'running'), ('paused', 'stopped', 'failed', 'killed')
 _NUMBERS = dict(steps='Steps', batch='Batch', learning_rate='Learning rate', critic_steps='Critic steps', full_scale='Full scale, mV', save_every='Save every', sample_every='Sample every', seed='Seed')
 
@@ -141,6 +143,7 @@ def _number(name):
 
 def _text(words, placeholder='', width='auto', value=''): return widgets.Text(value, description=words, placeholder=placeholder, style={'description_width': '92px'}, layout={'width': width, 'flex': '1 1 auto' if width == 'auto' else 'none'})
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #77c32154
 def _fields(records):
     "What can be filled in, by name."
     narrow = dict(style={'description_width': '92px'}, layout={'width': '216px'})
@@ -153,7 +156,7 @@ def _fields(records):
         superclass=widgets.Dropdown(options=['any', *SUPERCLASSES], description='Superclass', **narrow), sex=widgets.Dropdown(options=['any', 'female', 'male'], description='Sex', **narrow),
         age=_text('Age', 'any', '216px'), heart_rate_bpm=_text('Rate, bpm', 'any', '216px'))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #22792ab6
+# %% ../../nbs/widgets/02_training_bench.ipynb #9baa105e
 class TrainingBench(widgets.VBox):
     """Start, watch, steer and compare trainings; for JupyterLab.
 
@@ -189,7 +192,7 @@ class TrainingBench(widgets.VBox):
 
 def _inside(box): return [w for child in getattr(box, 'children', ()) for w in (*_inside(child), child)]
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #776e8256
+# %% ../../nbs/widgets/02_training_bench.ipynb #ed50311b
 _STYLE = """<style>.dst .widget-html-content {line-height: 1.45} .dst h4 {margin: 10px 0 4px; padding-bottom: 2px; border-bottom: 1px solid #8884; font-size: 14px}
 .dst-table table {border-collapse: collapse; font-variant-numeric: tabular-nums} .dst-table :is(th, td) {padding: 1px 14px 1px 0; text-align: left; border: 0; border-bottom: 1px solid #8883}
 .dst .wrong {color: #a32d25; font-weight: 600} .dst .note {opacity: .72} .dst .warned {color: #8a5300}</style>"""
@@ -222,6 +225,7 @@ def _build(self:TrainingBench):
 
 def _shown(widget, yes): widget.layout.display = None if yes else 'none'
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #2156201e
 @patch
 def _suit(self:TrainingBench):
     "Fields and their defaults for the chosen model."
@@ -237,7 +241,7 @@ def _propose(self:TrainingBench):
     model, field = self.fields['model'].value, self.fields['name']
     if field.value in ('', self._proposed): self._proposed = field.value = next(name for k in itertools.count(1) if not (self.folder/(name := f'{model}_{k:03}')).exists())
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #b0d9f8d0
+# %% ../../nbs/widgets/02_training_bench.ipynb #b596388b
 @patch
 def _say(self:TrainingBench, words, wrong=False): self._texts['message'].value = f'<span class="{"wrong" if wrong else "said"}">{"⚠ " if wrong else ""}{html.escape(words)}</span>' if words else ''
 
@@ -260,7 +264,7 @@ def _do(self:TrainingBench, button, words, job, then):
         self.busy.remove(button)
     _aside(lambda: self._guarded(job), done)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #1c76496d
+# %% ../../nbs/widgets/02_training_bench.ipynb #65d48b63
 @patch
 def _records(self:TrainingBench):
     "Path of the records, and of their table."
@@ -277,6 +281,7 @@ def _preview_pressed(self:TrainingBench):
         return records, _png(draw_beside({f'{path.name}, the first of {len(records)}': records.ecg}))
     self._do('preview', 'Reading the records …', job, lambda made: (self._say(''), self._previewed(*made)))
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #9a77632c
 @patch
 def _previewed(self:TrainingBench, records, picture):
     known = {'superclass': records.table[list(SUPERCLASSES)].notna().any(axis=1).sum()} | {k: records.table[k].notna().sum() for k in ('sex', 'age')}
@@ -291,7 +296,7 @@ def _put(self:TrainingBench, name, picture):
     self._pictures[name].value = picture or b''
     _shown(self._pictures[name], bool(picture))
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #a15d9b72
+# %% ../../nbs/widgets/02_training_bench.ipynb #3a6a103b
 @patch
 def _settings(self:TrainingBench):
     "What was filled in, as `start` takes it."
@@ -315,7 +320,7 @@ def _start_pressed(self:TrainingBench):
         self._select(run.folder.name)
     self._do('start', 'Reading the records …', job, started)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #5d7d2383
+# %% ../../nbs/widgets/02_training_bench.ipynb #53428e2a
 @patch
 def _look(self:TrainingBench):
     "What there is to see, for `_show`; pictures only if something is new."
@@ -331,6 +336,7 @@ def _look(self:TrainingBench):
         self._now = now
         return dict(found=found, states=states, taught=taught, pictures=pictures)
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #61796024
 @patch
 def _drawn_anew(self:TrainingBench, found, taught):
     "Pictures of which something is new, by name."
@@ -352,7 +358,7 @@ def _latest(run, path):
     values = np.load(path)[:4].astype('float32')
     return as_ecg(values, 128, ('II',)) if run.plan.model == 'small' else as_ecg(values, 500, LEADS_8)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #584aeb29
+# %% ../../nbs/widgets/02_training_bench.ipynb #4003d5ca
 @patch
 def _looked(self:TrainingBench, seen):
     if seen is None or self._closed: return
@@ -377,6 +383,7 @@ def _chose(self:TrainingBench):
     if self._setting: return
     self._do('look', '', self._look, self._looked)
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #4516746e
 @patch
 def _select(self:TrainingBench, name):
     "List the runs anew, and choose one."
@@ -384,7 +391,7 @@ def _select(self:TrainingBench, name):
         self._list({run.folder.name: _how(run) for run in runs(self.folder)}, (name,))
     self._do('look', None, self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #ce211959
+# %% ../../nbs/widgets/02_training_bench.ipynb #2cf08c44
 @patch
 def _list(self:TrainingBench, states, chosen):
     "The list of runs; changed only where it differs, since a changed list jumps to its top."
@@ -395,6 +402,7 @@ def _list(self:TrainingBench, states, chosen):
         if field.value != chosen: field.value = chosen
     finally: self._setting = False
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #70328684
 @patch
 def _show(self:TrainingBench, seen):
     found, states, taught, pictures = seen.values()
@@ -415,6 +423,7 @@ def _show(self:TrainingBench, seen):
     state = {states[name]['state'] for name in taught}
     for do, may in dict(pause=_GOING, stop=_GOING, resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
 
+# %% ../../nbs/widgets/02_training_bench.ipynb #94310547
 def _told(name, plan, at, numbers, quality):
     "A run's state in one line."
     state = dict(killed='its process is gone; Resume goes on from its last checkpoint', failed=at.get('why', 'failed')).get(at['state'], at['state'])
@@ -426,7 +435,7 @@ def _repeated(said, most=6):
     lines = said.strip().splitlines()[-most:]
     return '<h4>What the run says</h4>' + '<br>'.join(f'<span class="{"warned" if warned else "note"}">{"⚠ "*warned}{html.escape(line)}</span>' for line in lines for warned in [line.startswith('step ')]) if lines else ''
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #38b8ac7b
+# %% ../../nbs/widgets/02_training_bench.ipynb #d3eb569d
 @patch
 def _chosen_runs(self:TrainingBench):
     there = {run.folder.name: run for run in runs(self.folder)}
@@ -450,7 +459,7 @@ def _resume_pressed(self:TrainingBench): self._steer('resume', 'Going on from th
 @patch
 def _look_pressed(self:TrainingBench): self._do('look', '', self._look, self._looked)
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #8221c237
+# %% ../../nbs/widgets/02_training_bench.ipynb #135f3219
 @patch
 def _show_checkpoints(self:TrainingBench, run, quality):
     "Checkpoints of a run, the latest first, with what their samples were worth."
@@ -480,7 +489,7 @@ def _condition(self:TrainingBench):
         except ValueError: raise ValueError(f"{words} must be a number, or empty for any; got {text!r}") from None
     return asked | {name: [f[name].value] if name == 'superclass' else f[name].value for name in ('superclass', 'sex') if f[name].value != 'any'}
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #2b6e0c11
+# %% ../../nbs/widgets/02_training_bench.ipynb #e1768c94
 @patch
 def _sample_pressed(self:TrainingBench):
     def job():
