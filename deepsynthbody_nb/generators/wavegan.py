@@ -46,11 +46,11 @@ def leaky_relu(x, below=.2):
 def moved(
     x:torch.Tensor, # Shape (n, channels, time)
     by:torch.Tensor, # Places, one a record, shape (n,)
-    most:int, # Largest of them
 )->torch.Tensor: # Same shape
     "Move each record in time, reflected at its ends."
-    padded = F.pad(x, (most, most), mode='reflect')
-    return torch.stack([row[:, most - k:most - k + x.shape[-1]] for row, k in zip(padded, by.tolist())])
+    last = x.shape[-1] - 1
+    at = last - (last - (torch.arange(last + 1) - by[:, None]).abs()).abs()
+    return x.gather(2, at[:, None].expand(-1, x.shape[1], -1).to(x.device))
 
 class Critic(nn.Module):
     """From ECGs (n, leads, samples) to scores (n,), real ones high.
@@ -74,7 +74,7 @@ class Critic(nn.Module):
     def forward(self, x, shifts):
         for k, conv in enumerate(self.convs):
             x = leaky_relu(conv(x))
-            if k < len(self.convs) - 1: x = moved(x, shifts[:, k], self.shuffle)
+            if k < len(self.convs) - 1: x = moved(x, shifts[:, k])
         return self.end(x.flatten(1))[:, 0]
 
 # %% ../../nbs/generators/03_wavegan.ipynb #fc041173

@@ -32,10 +32,11 @@ def judged(
     "All that can be asked of a conditional generator."
     from deepsynthbody_nb.signals.measure import measure
     labels, said = asked_classes(make, read, each=each)
-    normal = xr.concat([make(32, 500 + k, [dict(superclass=['NORM'])]*32) for k in range(0, 4*each, 32)], 'record', combine_attrs='override')
+    several = lambda seed, conditions: xr.concat([make(len(part), seed + k, part) for k in range(0, len(conditions), 32) for part in [conditions[k:k + 32]]], 'record', combine_attrs='override').assign_coords(record=np.arange(len(conditions)))
+    normal = several(500, [dict(superclass=['NORM'])]*4*each)
     real = pd.concat([measure(r.ecg[(r.table.NORM == 1).values]) for r in (learn, held)], ignore_index=True)
     patients = np.concatenate([r.table.patient[(r.table.NORM == 1).values].astype(str) for r in (learn, held)])
-    mixed = xr.concat([make(16, 900 + k, [dict(superclass=[c])]*16) for k, c in enumerate(labels)], 'record', combine_attrs='override')
+    mixed = several(9000, [dict(superclass=[c]) for c in labels]*16)
     distances = dict(generated=nearest(mixed, learn.ecg), held_back=nearest(held.ecg, learn.ecg), learnt=nearest(learn.ecg, learn.ecg, (learn.table.patient, learn.table.patient)))
     return dict(rates=asked_rates(make), classes=pd.concat([labels.idxmax(axis=1).rename('asked'), said], axis=1), measures=compare_measures(real, measure(normal), patients).reset_index(),
         nearest=pd.concat([pd.DataFrame(dict(of=name, distance=d)) for name, d in distances.items()]))

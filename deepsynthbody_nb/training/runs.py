@@ -189,6 +189,7 @@ def _records_of(plan, folder):
     return records, hashlib.sha256(np.ascontiguousarray(records.ecg.values)).hexdigest()
 
 def _steps(folder, plan, fabric, say):
+    from tqdm.auto import tqdm
     first = fabric.global_rank == 0
     if first: _state(folder, 'reading')
     records, known = _records_of(plan, folder)
@@ -210,7 +211,7 @@ def _steps(folder, plan, fabric, say):
         _cut(folder/'numbers.jsonl', start); _cut(folder/'quality.jsonl', start)
         numbers_file = open(folder/'numbers.jsonl', 'a')
         _state(folder, 'running', step=start, steps=total)
-    for k in range(start, total):
+    for k in tqdm(range(start, total), initial=start, total=total, unit='step', disable=not (first and sys.stderr.isatty())):
         asked = _asked(folder) if first else None
         if fabric.world_size > 1: asked = fabric.broadcast(asked)
         if asked:

@@ -1,0 +1,52 @@
+"The generator that can be asked: it does as asked, whatever else is asked beside."
+import numpy as np, pandas as pd, pytest
+import deepsynthbody_nb.cardiovascular.ecg as ecg
+from deepsynthbody_nb.classifiers import load_classifier
+from deepsynthbody_nb.command_line import main
+from deepsynthbody_nb.evaluation.classification import auroc
+from deepsynthbody_nb.evaluation.generation import asked_classes, asked_rates
+from deepsynthbody_nb.signals.files import read
+
+
+def make(n, seed, condition): return ecg.sample(n, seed=seed, leads=8, generator='conditional', condition=condition)
+
+
+def test_a_record_does_not_depend_on_what_is_made_beside_it(tmp_path):
+    each = [dict(superclass=['CD']), dict(heart_rate_bpm=50), {}, dict(sex='male', age=30), None]*4
+    whole = make(20, 3, each)
+    assert whole[:3].equals(make(3, 3, each[:3]))
+    ecg.generate(4, tmp_path, 13, seed=3, format='wfdb', generator='conditional', condition=each[13:17], batch_size=2)
+    for k in range(13, 17): np.testing.assert_allclose(read(tmp_path/f'{k}.hea').values, whole[k].values, atol=6e-4)
+    assert len({v.tobytes() for v in whole.values}) == 20
+
+
+def test_asked_heart_rates_are_measured(tell):
+    found = asked_rates(make, each=2)
+    apart = (found.measured - found.asked).abs()
+    assert apart.mean() < 5 and found.measured.notna().all()
+    tell(f'conditional generator: asked for 30 to 150 bpm, {len(found)} records, mean absolute error {apart.mean():.1f} bpm, largest {apart.max():.1f}')
+
+
+def test_asked_findings_are_read(tell):
+    y, p = asked_classes(make, load_classifier('superclass').predict_proba, each=24)
+    found = auroc(y, p)
+    assert found['macro'] > .75
+    tell(f"conditional generator: findings asked, 24 records each, read by the shipped classifier: macro-AUROC {found['macro']:.3f}")
+
+
+@pytest.mark.parametrize('condition, said', [
+    (dict(superclass=['AF']), "unknown superclass 'AF'"), (dict(heart_rate_bpm=300), 'between 30 and 160'), (dict(heart_rate_bpm=float('nan')), 'between 30 and 160'), (dict(age='old'), 'age must be'),
+    (dict(sex='x'), "'female' or 'male'"), (dict(height=2), "cannot ask for 'height'"), (['MI'], 'has 1 entries for 2 records'), ('MI', 'is a dict'), (dict(superclass=['NORM', 'MI']), 'a normal ECG has no finding')])
+def test_what_cannot_be_asked(condition, said):
+    with pytest.raises(ValueError, match=said): ecg.sample(2, generator='conditional', condition=condition)
+
+
+def test_what_only_the_other_generator_does():
+    with pytest.raises(ValueError, match='has no named controls'): ecg.controls('conditional')
+    with pytest.raises(ValueError, match='takes no condition'): ecg.sample(1, condition=dict(sex='male'))
+
+
+def test_from_the_shell(tmp_path):
+    assert main(['generate', '2', str(tmp_path), '--generator', 'conditional', '--superclass', 'MI|CD', '--heart_rate', '95', '--sex', 'female', '--seed', '1', '--format', 'wfdb', '--leads', '12']) == 0
+    assert read(tmp_path/'1.hea').sizes['lead'] == 12
+    assert main(['generate', '1', str(tmp_path), '--generator', 'conditional', '--superclass', 'XY']) == 2
