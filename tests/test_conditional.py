@@ -1,5 +1,5 @@
 "The generator that can be asked: it does as asked, whatever else is asked beside."
-import numpy as np, pandas as pd, pytest
+import numpy as np, pytest
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.classifiers import load_classifier
 from deepsynthbody_nb.command_line import main
