@@ -9,7 +9,7 @@ from deepsynthbody_nb.training.gan import GAN, small_gan, two_seconds
 from deepsynthbody_nb.training.records import hold_back, public_table, read_records, resample
 from deepsynthbody_nb.training.runs import Run, plan_run, start, train
 
-KILLS = int(os.environ.get('KILLS', 2))
+KILLS = int(os.environ.get('KILLS', 1))
 SMALL = dict(steps=40, batch=8, save_every=5, sample_every=20, critic_steps=2, threads=1)
 
 

@@ -56,7 +56,7 @@ def _batches(generator, n, seed, start, device, batch_size, condition):
 
 def _seed(seed): return secrets.randbits(32) if seed is None else _whole('seed', seed, 0)
 
-# %% ../../nbs/systems/00_ecg.ipynb #5ea61150
+# %% ../../nbs/systems/00_ecg.ipynb #98d78b80
 def generate(
     num_ecg:int, # How many records
     out_dir, # Folder to write to; made if need be
@@ -87,7 +87,7 @@ def generate(
                 bar.update()
     return written
 
-# %% ../../nbs/systems/00_ecg.ipynb #904b27ac
+# %% ../../nbs/systems/00_ecg.ipynb #28bd1b69
 def published(
     i:int, # Number of the record, 0 to 149,999
     *,
@@ -98,7 +98,7 @@ def published(
     from deepsynthbody_nb.generators.published import published
     return published(i, leads=names)
 
-# %% ../../nbs/systems/00_ecg.ipynb #257cf4aa
+# %% ../../nbs/systems/00_ecg.ipynb #4b4433fe
 def controls(
     generator:str='pulse2pulse', # Which generator
 )->list[str]: # Names
@@ -128,7 +128,7 @@ def vary(
 
 def _known(x, seed): return x if seed is None else x.assign_attrs(seed=seed)
 
-# %% ../../nbs/systems/00_ecg.ipynb #0c3f662e
+# %% ../../nbs/systems/00_ecg.ipynb #6f5f64c5
 def walk(
     seeds, # Two seeds or more: the first record of each is visited, in this order; end with the first for a closed loop
     steps:int, # From one to the next
@@ -142,7 +142,7 @@ def walk(
     from deepsynthbody_nb.latent.walk import walk
     return to_leads(decode(walk(seeds, steps, space)), names)
 
-# %% ../../nbs/systems/00_ecg.ipynb #09de5c10
+# %% ../../nbs/systems/00_ecg.ipynb #2c282250
 def generate_interpolation(
     name:str, # Name of the film: files are called NAME_0.gif, NAME_1.gif, …
     result_dir, # Folder to write to; made if need be
@@ -165,7 +165,7 @@ def generate_interpolation(
         written += write_gif(film, out_dir/(f'{name}_{k}' if save_frames else f'{name}_{k}.gif'), frames=save_frames)
     return written
 
-# %% ../../nbs/systems/00_ecg.ipynb #c2b5a874
+# %% ../../nbs/systems/00_ecg.ipynb #26175f9d
 def invert(
     x, # ECGs of 10 s at 500 Hz: dims (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV
     *,
