@@ -106,9 +106,9 @@ def test_a_data_loader_reads_any_format(tmp_path):
         loader = torch.utils.data.DataLoader(records, batch_size=16, shuffle=True, num_workers=1, generator=torch.Generator().manual_seed(1))
         seen.append(torch.cat(list(loader)))
     assert torch.equal(*seen) and seen[0].shape == (55, 8, 5000) and seen[0].dtype == torch.float32
-    folder = make_set(60, tmp_path/'late', seed=5, start_id=999_980, measures=True, progress=False)                # file names grow a digit
+    folder = make_set(60, tmp_path/'late', seed=5, start_id=9_980, measures=True, progress=False)                # file names grow a digit
     table = pd.concat(pd.read_parquet(p) for p in (folder/'measures').iterdir())
-    for i in (0, 25, -1): assert float(ECGSet(folder, 'rr_ms')[i][1]) == np.float32(table.rr_ms[range(999_980, 1_000_040)[i]])
+    for i in (0, 25, -1): assert float(ECGSet(folder, 'rr_ms')[i][1]) == np.float32(table.rr_ms[range(9_980, 10_040)[i]])
 
 
 @pytest.mark.skipif(not Path('/proc/self/status').exists(), reason='peak memory is asked of Linux')

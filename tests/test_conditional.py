@@ -47,6 +47,6 @@ def test_what_only_the_other_generator_does():
 
 
 def test_from_the_shell(tmp_path):
-    assert main(['generate', '2', str(tmp_path), '--generator', 'conditional', '--superclass', 'MI|CD', '--heart_rate', '95', '--sex', 'female', '--seed', '1', '--format', 'wfdb', '--leads', '12']) == 0
+    assert main(['generate', '2', str(tmp_path), '--generator', 'conditional', '--superclass', 'MI|CD', '--heart-rate', '95', '--sex', 'female', '--seed', '1', '--format', 'wfdb', '--leads', '12']) == 0
     assert read(tmp_path/'1.hea').sizes['lead'] == 12
     assert main(['generate', '1', str(tmp_path), '--generator', 'conditional', '--superclass', 'XY']) == 2

@@ -44,7 +44,7 @@ def nearest(
     if patients is not None: alike[np.asarray(patients[0], str)[:, None] == np.asarray(patients[1], str)[None]] = -1
     return 1 - alike.max(1)
 
-# %% ../../nbs/evaluation/03_generation.ipynb #d19dfe15
+# %% ../../nbs/evaluation/03_generation.ipynb #e4451187
 INTERVALS = ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'p_duration_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 't_amplitude_II_mv')
 
 # %% ../../nbs/evaluation/03_generation.ipynb #c05e0705

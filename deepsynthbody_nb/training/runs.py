@@ -229,8 +229,8 @@ def _steps(folder, plan, fabric, say):
             numbers_file.write(json.dumps(dict(step=k + 1) | numbers) + '\n')
             tracking.numbers(k + 1, numbers)
             if (k + 1) % 10 == 0: numbers_file.flush()
-            if (k + 1) % plan.save_every == 0 or k + 1 == total: numbers_file.flush(); _save(folder, task, k + 1); _state(folder, 'running', step=k + 1, steps=total)
             if (k + 1) % plan.sample_every == 0 or k + 1 == total: _sample(folder, task, k + 1, real, tracking, say)
+            if (k + 1) % plan.save_every == 0 or k + 1 == total: numbers_file.flush(); _save(folder, task, k + 1); _state(folder, 'running', step=k + 1, steps=total)
     if first: _state(folder, 'finished', step=total, steps=total); tracking.end('finished'); say(f'finished, {total} steps')
     return 'finished'
 
