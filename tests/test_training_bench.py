@@ -85,7 +85,7 @@ def test_in_jupyterlab(lab, there, tell):
     bench.shot('bench_stopped')
 
     page.get_by_role('tab', name='New run').click()
-    bench.fill('Records', there/'records'); bench.fill('Steps', 60); bench.fill('Batch', 8); bench.fill('Sample every', 20); bench.fill('Learning rate', .001)
+    bench.fill('Records', there/'records'); bench.fill('Steps', 60); bench.fill('Batch', 8); bench.fill('Sample every', 20); bench.fill('Learning rate', .002)
     bench.button('Start').click(); bench.says('· finished', 120)
     page.locator('.dst select[multiple]').select_option(index=[0, 1]); page.locator('.dst-table table', has_text='learning rate').wait_for(timeout=60_000); page.wait_for_timeout(1000)
     bench.shot('bench_compared')

@@ -90,7 +90,7 @@ class FlowTraining:
     "A conditional generator, learning from records."
     def __init__(self,
         records, # `Records`: eight leads, 10 s at 500 Hz
-        steps:int=8000, # The learning rate falls over the last half
+        steps:int=3200, # The learning rate falls over the last half
         batch:int=64, learning_rate:float=1e-3, seed:int=0,
         fabric=None, # lightning Fabric, for other devices and several processes
         progress:bool=False,

@@ -128,7 +128,7 @@ DEFAULTS = dict(
     small=dict(steps=1000, batch=16, learning_rate=1e-3, critic_steps=5, full_scale=3, save_every=50, sample_every=50),
     pulse2pulse=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
     wavegan=dict(steps=20_000, batch=16, learning_rate=1e-4, critic_steps=5, full_scale=6, save_every=200, sample_every=1000),
-    conditional=dict(steps=8000, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
+    conditional=dict(steps=3200, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
 EVERY = 1.5   # s between two looks at a run that is going
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #53ad802d
