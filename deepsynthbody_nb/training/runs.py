@@ -386,6 +386,7 @@ def plan_run(
 )->Run:
     "Write down what a run is to do; raises `ValueError` or `FileNotFoundError` naming what is wrong."
     fields = {f.name for f in dataclasses.fields(Plan)}
+    settings = dict(conditional=dict(steps=3200, batch=64), small=dict(steps=1000)).get(model, {}) | settings     # as they were taught here
     plan = Plan(model, str(Path(records).resolve()), settings={k: v for k, v in settings.items() if k not in fields}, **{k: str(Path(v).resolve()) if k == 'table' and v else v for k, v in settings.items() if k in fields})
     if not Path(records).exists(): raise FileNotFoundError(f"{records}: there is no such folder of records")
     folder = _folder(folder)
