@@ -44,7 +44,7 @@ def plain_teach_generator(game, optimiser, draw):
 
 
 def measure(which):
-    "In a process of its own: a critic's turn and a generator's, the first (each takes minutes, next to which warming up is nothing); seconds, and peak memory."
+    "In a process of its own: a critic's turn and a generator's, the first of each; seconds, and peak memory."
     torch.set_num_threads(2)
     game = published_gan('pulse2pulse', ecg.sample(32, seed=0, leads=8), batch=BATCH, critic_steps=1)
     plain = {k: torch.optim.Adam(n.parameters(), 1e-4, (.5, .9)) for k, n in game.networks.items()}
