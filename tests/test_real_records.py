@@ -85,8 +85,8 @@ def test_every_record_is_measured(records, real_ecg, tell):
     assert 'clipping: V2, V4' in quality['ludb', '109'] and quality['ptbxl500', '00162_hr'] == 'not what I and II make: aVR, aVF'
 
 
-def test_every_fifth_record_is_drawn(records, tmp_path):
-    for (collection, name), x in list(records[0].items())[::5]:
+def test_every_record_is_drawn(records, tmp_path):
+    for (collection, name), x in records[0].items():
         page = draw_ecg(x)
         inked = [line for line in page.mm.lines if len(line.get_xdata()) > 100]
         assert len(inked) == 13

@@ -13,11 +13,12 @@ import copy, math
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
-from ..classifiers.labels import SUPERCLASSES, from_ludb, from_scp, from_snomed
+from ..classifiers.labels import SUPERCLASSES
 from ..classifiers.resnet import Classifier, network_input, thinned
 from ..signals.files import read
 from ..signals.leads import to_8_lead
 from ..signals.measure import measure
+from .records import public_table
 
 # %% ../../nbs/training/03_classifier.ipynb #ee09b59a
 def read_labelled(
@@ -29,24 +30,17 @@ def read_labelled(
 )->tuple: # Signals (n, 8, 1000) at 100 Hz, mV, float16; labels, one row a record, NaN where not told; a table: source, patient, fold (PTB-XL's own, or 0); and one of `measure`, or None. With changes also their signals (n·changes, 8, 800), measures, and the row that each comes from
     "Read a collection for training; raises `FileNotFoundError` where its table is missing."
     from tqdm.auto import tqdm
-    folder = Path(folder)
-    table = next((folder/name for name in ('ptbxl_database.csv', 'labels.csv', 'ludb.csv') if (folder/name).exists()), None)
-    if table is None: raise FileNotFoundError(f"{folder}: has none of ptbxl_database.csv, labels.csv, ludb.csv")
-    t = pd.read_csv(table, skipinitialspace=True)
-    if 'scp_codes' in t:
-        y = from_scp(t.scp_codes, pd.read_csv(folder/'scp_statements.csv', index_col=0))
-        paths, about = t['file' if 'file' in t else 'filename_hr'], dict(source='PTB-XL', patient=t.patient_id.astype(int), fold=t.strat_fold)
-    elif 'dx_snomed' in t: y, paths, about = from_snomed(t.dx_snomed), 'data/' + t.record, dict(source='CinC 2021', patient=t.record, fold=0)
-    else: y, paths, about = from_ludb(t), 'data/' + t.ID.astype(str), dict(source='LUDB', patient=t.ID, fold=0)
+    t = public_table(folder)
+    y = t[list(SUPERCLASSES)]
     shape, signals, rows, changed, g = Classifier(SUPERCLASSES), [], [], [], torch.Generator().manual_seed(seed)
-    for row, path in enumerate(tqdm(paths, unit='record', disable=not progress)):
-        x = read(folder/f'{path}.hea')
+    for row, path in enumerate(tqdm(t.file, unit='record', disable=not progress)):
+        x = read(Path(folder)/path)
         signals.append(_thinned(shape, x))
         if measures: rows.append(measure(to_8_lead(x)))
         if changes:
             others = change(torch.tensor(to_8_lead(x).values).expand(changes, -1, -1), g)
             changed.append((thinned(others, 5).half(), measure(others.numpy()), np.full(changes, row)))
-    found = torch.cat(signals), y, pd.DataFrame(about, index=y.index), pd.concat(rows, ignore_index=True) if measures else None
+    found = torch.cat(signals), y, t[['source', 'patient', 'fold']], pd.concat(rows, ignore_index=True) if measures else None
     if not changes: return found
     others, tables, origin = zip(*changed)
     return *found, (torch.cat(others), pd.concat(tables, ignore_index=True), np.concatenate(origin))

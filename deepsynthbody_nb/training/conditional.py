@@ -9,7 +9,7 @@ __all__ = ['together', 'judged']
 
 # %% ../../nbs/training/09_conditional.ipynb #d378b215
 import numpy as np, pandas as pd, xarray as xr
-from ..evaluation.generation import asked_classes, asked_rates, compare_measures, nearest
+from ..evaluation.generation import asked_classes, asked_rates, compare_measures, made_for, nearest
 from .records import Records, public_table, read_records
 
 # %% ../../nbs/training/09_conditional.ipynb #fcc06dcd
@@ -18,7 +18,8 @@ def together(
     progress:bool=True, # Show a progress bar?
 )->Records: # Of all, spoilt ones left out
     "Several collections as one."
-    parts = [read_records(folder, public_table(folder).drop(columns=['source', 'file']), leave_out=True, progress=progress) for folder in folders]
+    tables = [public_table(folder) for folder in folders]
+    parts = [read_records(folder, t.assign(patient=t.source + ' ' + t.patient.astype(str)), leave_out=True, progress=progress) for folder, t in zip(folders, tables)]
     whole = xr.concat([p.ecg for p in parts], 'record', combine_attrs='drop_conflicts').assign_attrs(units='mV', sampling_rate=parts[0].ecg.attrs['sampling_rate'])
     return Records(whole, pd.concat([p.table for p in parts]), parts[0].steps, {name: why for p in parts for name, why in p.left_out.items()})
 
@@ -32,11 +33,10 @@ def judged(
     "All that can be asked of a conditional generator."
     from deepsynthbody_nb.signals.measure import measure
     labels, said = asked_classes(make, read, each=each)
-    several = lambda seed, conditions: xr.concat([make(len(part), seed + k, part) for k in range(0, len(conditions), 32) for part in [conditions[k:k + 32]]], 'record', combine_attrs='override').assign_coords(record=np.arange(len(conditions)))
-    normal = several(500, [dict(superclass=['NORM'])]*4*each)
+    normal = made_for(make, [dict(superclass=['NORM'])]*4*each, 500)
     real = pd.concat([measure(r.ecg[(r.table.NORM == 1).values]) for r in (learn, held)], ignore_index=True)
     patients = np.concatenate([r.table.patient[(r.table.NORM == 1).values].astype(str) for r in (learn, held)])
-    mixed = several(9000, [dict(superclass=[c]) for c in labels]*16)
+    mixed = made_for(make, [dict(superclass=[c]) for c in labels]*16, 9000)
     distances = dict(generated=nearest(mixed, learn.ecg), held_back=nearest(held.ecg, learn.ecg), learnt=nearest(learn.ecg, learn.ecg, (learn.table.patient, learn.table.patient)))
     return dict(rates=asked_rates(make), classes=pd.concat([labels.idxmax(axis=1).rename('asked'), said], axis=1), measures=compare_measures(real, measure(normal), patients).reset_index(),
         nearest=pd.concat([pd.DataFrame(dict(of=name, distance=d)) for name, d in distances.items()]))

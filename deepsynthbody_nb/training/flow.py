@@ -12,7 +12,7 @@ import copy
 import numpy as np, torch
 from ..classifiers.labels import SUPERCLASSES
 from ..generators.flow import BEATS, Flow, draw_ecgs, places
-from .gan import shared, stream
+from .gan import Team, stream
 from ..signals.retiming import Loop, loops_of, retimed
 
 # %% ../../nbs/training/07_flow.ipynb #b3551d1c
@@ -39,9 +39,9 @@ class Hearts:
         told = self.known['superclass'].nan_to_num()
         rare = told.sum(0).clamp(min=1)**-.5
         self.mean = [(shapes.mean(0), parts.log().mean(0)) for shapes, parts in self.beats]
-        alike = {}
-        for k, own in enumerate(map(str, self.known['superclass'].tolist())): alike.setdefault(own, []).append(k)
-        self.alike = [alike[own] for own in map(str, self.known['superclass'].tolist())]   # records of the same findings
+        findings, alike = [str(own) for own in self.known['superclass'].tolist()], {}
+        for k, own in enumerate(findings): alike.setdefault(own, []).append(k)
+        self.alike = [alike[own] for own in findings]                        # records of the same findings
         self.weights = torch.where(told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min())
 
     def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6, mixed:float=1): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known; at another rate? (n,)
@@ -96,38 +96,34 @@ class FlowTraining:
         progress:bool=False,
     ):
         self.hearts, self.seed, self.steps, self.rate = Hearts(records, progress), seed, steps, learning_rate
-        self.fabric, self.device = fabric, torch.device('cpu') if fabric is None else fabric.device
-        workers, rank = (1, 0) if fabric is None else (fabric.world_size, fabric.global_rank)
-        if batch % workers: raise ValueError(f"a batch of {batch} cannot be dealt to {workers} processes alike; choose a multiple of {workers}")
-        self.batch, self.rows = batch, slice(rank*batch//workers, (rank + 1)*batch//workers)
+        self.team = Team(fabric, batch)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             flow = Flow()
         flow.codec.learn(*self.hearts.batch(max(512, 2*len(self.hearts.beats)), stream(seed, -1))[0])
-        self.networks = dict(flow=flow.to(self.device), mean=copy.deepcopy(flow).to(self.device).requires_grad_(False).eval())
+        self.networks = dict(flow=flow.to(self.team.device), mean=copy.deepcopy(flow).to(self.team.device).requires_grad_(False).eval())
         self.optimisers = dict(velocity=torch.optim.AdamW(flow.velocity.parameters(), learning_rate, (.9, .98), weight_decay=.01))
 
     def step(self, k:int)->dict: # numbers of this step, by name
         "Show a batch, and follow the loss."
-        (flow, mean), (optimiser,), draw = self.networks.values(), self.optimisers.values(), stream(self.seed, k)
-        beats, c, away = self.hearts.batch(self.batch, draw)
-        with torch.no_grad(): z, there = flow.codec.encode(*(v[self.rows].to(self.device) for v in beats)), beats[2][self.rows].to(self.device)
-        c = {name: v[self.rows].to(self.device) for name, v in hidden(c, away, draw).items()}
-        t, noise = (v[self.rows].to(self.device) for v in (torch.randn(self.batch, generator=draw).sigmoid(), torch.randn(self.batch, *z.shape[1:], generator=draw)))
+        (flow, mean), (optimiser,), team, draw = self.networks.values(), self.optimisers.values(), self.team, stream(self.seed, k)
+        mine = lambda v: v[team.rows].to(team.device)
+        beats, c, away = self.hearts.batch(team.batch, draw)
+        with torch.no_grad(): z, there = flow.codec.encode(*map(mine, beats)), mine(beats[2])
+        c = {name: mine(v) for name, v in hidden(c, away, draw).items()}
+        t, noise = mine(torch.randn(team.batch, generator=draw).sigmoid()), mine(torch.randn(team.batch, *z.shape[1:], generator=draw))
         for group in optimiser.param_groups: group['lr'] = self.rate*min(1, (k + 1)/min(200, 1 + self.steps//10), max(.01, 2*(1 - k/self.steps)))
         optimiser.zero_grad()
         with torch.random.fork_rng():
             torch.manual_seed(draw.initial_seed())                               # dropout is chance, too
             loss = flow_loss(flow, z, there, c, t, noise).mean()
         loss.backward()
-        shared(self.fabric, flow.velocity)
+        team.share(flow.velocity)
         gradient = torch.nn.utils.clip_grad_norm_(flow.velocity.parameters(), 1.)
         optimiser.step()
         keep = min(.999, (k + 1)/(k + 10))
         for a, b in zip(mean.velocity.parameters(), flow.velocity.parameters()): a.data.lerp_(b.data, 1 - keep)
-        loss = loss.detach()
-        if self.fabric is not None and self.fabric.world_size > 1: loss = self.fabric.all_reduce(loss, reduce_op='mean')
-        return dict(loss=float(loss), gradient=float(gradient))
+        return dict(loss=float(team.mean(loss.detach())), gradient=float(gradient))
 
     def make(self, n:int, seed:int=0, condition=None): # ECGs, dims (record, lead, time), mV
         "Records from the running mean of the weights."

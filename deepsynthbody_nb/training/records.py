@@ -58,7 +58,7 @@ def known_of(
 )->pd.DataFrame: # Rows as `names`; NORM, MI, STTC, CD, HYP (1, 0, NaN), sex (1 female, 0 male, NaN), age, patient
     "A label table in the order of the records; raises `ValueError` for a label without a record, two for one, an unknown class or sex."
     if 'record' not in table: raise ValueError(f"a label table has the column `record`; this one has {', '.join(map(str, table))}")
-    t = table.assign(record=[Path(str(r)).with_suffix('').name if Path(str(r)).suffix.lower() in _SUFFIXES else Path(str(r)).name for r in table.record])
+    t = table.assign(record=[_name(r) for r in table.record])
     if len(lost := sorted(set(t.record) - set(names))): raise ValueError(f"the label table names {lost[0]!r}, and there is no such record" + (f" (nor {len(lost) - 1} others)" if len(lost) > 1 else ''))
     if t.record.duplicated().any(): raise ValueError(f"the label table has two rows for {t.record[t.record.duplicated()].iloc[0]!r}")
     t = t.set_index('record').reindex(list(names))
@@ -75,10 +75,14 @@ def known_of(
 # %% ../../nbs/training/05_records.ipynb #05182f4b
 _SUFFIXES = ('.hea', '.dat', '.mat', '.csv', '.asc', '.npy', '.zarr')
 
+def _name(record): # as a label table spells it, to the record's own name
+    path = Path(str(record))
+    return path.stem if path.suffix.lower() in _SUFFIXES else path.name
+
 # %% ../../nbs/training/05_records.ipynb #d828a910
 def public_table(
     folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), of CinC 2021 or of LUDB (labels.csv or ludb.csv)
-)->pd.DataFrame: # As `known_of` takes it, and `source`, and `file`: where the record lies in the folder
+)->pd.DataFrame: # As `known_of` takes it; and source, fold (PTB-XL's own, or 0), and file: where the record lies in the folder
     "What a public collection says of its records; raises `FileNotFoundError` where its table is missing."
     folder = Path(folder)
     path = next((folder/name for name in ('ptbxl_database.csv', 'labels.csv', 'ludb.csv') if (folder/name).exists()), None)
@@ -89,7 +93,7 @@ def public_table(
         sex, age = t.sex.map({0: 'male', 1: 'female'}), number(t.age).where(lambda a: a <= 120)          # PTB-XL writes 300 for over 89
     elif 'dx_snomed' in t: y, source, files, patients, sex, age = from_snomed(t.dx_snomed), 'CinC 2021', 'data/' + t.record, t.record, t.sex, number(t.age)
     else: y, source, files, patients, sex, age = from_ludb(t), 'LUDB', 'data/' + t.ID.astype(str), t.ID, t.Sex, number(t.Age)
-    return y.assign(record=[Path(f).name for f in files], sex=sex, age=age, patient=source + ' ' + patients.astype(str), source=source, file=files + '.hea')
+    return y.assign(record=[Path(f).name for f in files], sex=sex, age=age, patient=patients, source=source, fold=t.get('strat_fold', 0), file=files + '.hea')
 
 # %% ../../nbs/training/05_records.ipynb #84e1bcfc
 @dataclasses.dataclass
@@ -134,7 +138,7 @@ def read_records(
     whole = xr.concat(list(made.values()), 'record', combine_attrs='drop_conflicts').assign_coords(record=list(made)).assign_attrs(units='mV', sampling_rate=rate)
     table = pd.read_csv(table) if isinstance(table, (str, Path)) else table
     if table is None: table = pd.DataFrame(dict(record=list(made)))
-    else: table = table[[Path(str(r)).with_suffix('').name not in bad and str(r) not in bad for r in table.record]] if 'record' in table else table
+    elif 'record' in table: table = table[[_name(r) not in bad for r in table.record]]
     steps = [f'leads {", ".join(leads)}', *(f'resampled from {r:g} to {rate:g} Hz' for r in sorted(changed)), f'first {seconds:g} s', *([f'filtered, {band[0]:g} to {band[1]:g} Hz'] if band else [])]
     return Records(whole, known_of(table, list(made)), steps, bad)
 
@@ -158,7 +162,8 @@ def _found(source):
     if not folder.is_dir(): raise NotADirectoryError(f"{folder}: is a file; read_records takes a folder or a Zarr store")
     inside = [p for p in folder.rglob('*') if p.suffix in ('.hea', '.csv', '.asc', '.npy') and not any(part.startswith('.') or part.endswith('.zarr') for part in p.relative_to(folder).parts)]
     waves = {p.with_suffix('') for p in inside if p.suffix == '.hea'}
-    return [(p.stem, lambda p=p: read(p, allow_nan=True)) for p in sorted(inside) if p.suffix == '.hea' or p.suffix != '.csv' and p.with_suffix('') not in waves or p.suffix == '.csv' and _is_ecg(p)]
+    ours = lambda p: _is_ecg(p) if p.suffix == '.csv' else p.suffix == '.hea' or p.with_suffix('') not in waves     # an .asc beside its .hea is the same record
+    return [(p.stem, lambda p=p: read(p, allow_nan=True)) for p in sorted(filter(ours, inside))]
 
 def _is_ecg(path): # a CSV beside ECGs may be their label table
     with open(path, errors='replace') as lines: names = {n.strip().strip('"').lower() for n in lines.readline().split(',')}

@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/runs.html.md"""
 
 # %% auto #0
 __all__ = ['MODELS', 'GOING', 'Plan', 'build', 'warn_of_numbers', 'warn_of_quality', 'few', 'judge', 'Tracking', 'train',
-           'read_plan', 'Run', 'plan_run', 'start', 'runs']
+           'read_plan', 'records_of', 'Run', 'plan_run', 'start', 'runs']
 
 # %% ../../nbs/training/08_runs.ipynb #87bbd7a7
 import contextlib, dataclasses, hashlib, json, os, subprocess, sys, time, warnings
@@ -15,7 +15,8 @@ import numpy as np, pandas as pd, torch, xarray as xr
 from .. import __version__
 from ..evaluation.generation import compare_measures, nearest, spread
 from ..signals.files import _folder, _then_moved, _whole
-from .gan import published_gan, small_gan, two_seconds
+from ..signals.leads import as_ecg
+from .gan import FORMS, NEW, made_by, published_gan, small_gan, two_seconds
 from .records import Records, read_records
 
 # %% ../../nbs/training/08_runs.ipynb #7b13f149
@@ -185,8 +186,8 @@ def read_plan(folder)->Plan:
 
 def _state(folder, state, **more): _put(folder, 'state.json', json.dumps(dict(state=state, process=os.getpid(), **more)))
 
-def _records_of(plan, folder):
-    "The plan's records, and a hash by which they are known again."
+def records_of(plan:Plan)->tuple: # `Records`, and a hash by which they are known again
+    "The plan's records, as its model reads them."
     how = dict(rate=128, leads=('II',), seconds=plan.settings.get('seconds', 10)) if plan.model == 'small' else {}
     records = read_records(plan.records, plan.table, leave_out=True, progress=False, **how)
     return records, hashlib.sha256(np.ascontiguousarray(records.ecg.values)).hexdigest()
@@ -195,7 +196,7 @@ def _steps(folder, plan, fabric, say):
     from tqdm.auto import tqdm
     first = fabric.global_rank == 0
     if first: _state(folder, 'reading')
-    records, known = _records_of(plan, folder)
+    records, known = records_of(plan)
     kept = folder/'records.json'
     if kept.exists() and json.loads(kept.read_text())['sha256'] != known: raise ValueError(f"{plan.records}: these are not the records that the run {folder} began with; give it those again, or start a new run")
     if first and not kept.exists():
@@ -203,36 +204,55 @@ def _steps(folder, plan, fabric, say):
         for name, why in records.left_out.items(): say(f"record {name!r} is left out: it {why}")
     with fabric.init_module(): task, start = build(plan, records, fabric), 0
     if (folder/'last.pt').exists():
-        kept = torch.load(folder/'last.pt', map_location=task.device, weights_only=True)
+        kept = torch.load(folder/'last.pt', map_location=task.team.device, weights_only=True)
         for name, network in task.networks.items(): network.load_state_dict(kept['networks'][name])
         for name, optimiser in task.optimisers.items(): optimiser.load_state_dict(kept['optimisers'][name])
         start = kept['step']
         say(f"goes on behind step {start}")
-    total, before, tracking = plan.steps, [], None
-    if first:
-        tracking, real = Tracking(folder, plan, say), _yardstick(plan, records)
-        _cut(folder/'numbers.jsonl', start); _cut(folder/'quality.jsonl', start)
-        numbers_file = open(folder/'numbers.jsonl', 'a')
-        _state(folder, 'running', step=start, steps=total)
+    total, book = plan.steps, _Book(folder, plan, task, records, start, say) if first else None
     for k in tqdm(range(start, total), initial=start, total=total, unit='step', disable=not (first and sys.stderr.isatty())):
         asked = _asked(folder) if first else None
         if fabric.world_size > 1: asked = fabric.broadcast(asked)
         if asked:
-            if first: _save(folder, task, k); (folder/'ask').unlink(); _state(folder, asked, step=k, steps=total); tracking.end(asked); say(f"{asked} behind step {k}")
+            if first: book.end(asked, k)
             return asked
         with fabric.autocast(): numbers = task.step(k)
-        if first:
-            for text in warn_of_numbers(numbers, before):
-                if 'has come apart' in text: raise FloatingPointError(f"step {k + 1}: {text}; the checkpoint before it is kept")
-                say(f"step {k + 1}: {text}")
-            before.append(numbers)
-            numbers_file.write(json.dumps(dict(step=k + 1) | numbers) + '\n')
-            tracking.numbers(k + 1, numbers)
-            if (k + 1) % 10 == 0: numbers_file.flush()
-            if (k + 1) % plan.sample_every == 0 or k + 1 == total: _sample(folder, task, k + 1, real, tracking, say)
-            if (k + 1) % plan.save_every == 0 or k + 1 == total: numbers_file.flush(); _save(folder, task, k + 1); _state(folder, 'running', step=k + 1, steps=total)
-    if first: _state(folder, 'finished', step=total, steps=total); tracking.end('finished'); say(f'finished, {total} steps')
+        if first: book.write(k + 1, numbers)
+    if first: book.end('finished', total)
     return 'finished'
+
+class _Book:
+    "What the first process writes down of a run."
+    def __init__(self, folder, plan, task, records, start, say):
+        self.folder, self.plan, self.task, self.say, self.before = folder, plan, task, say, []
+        self.tracking, self.real = Tracking(folder, plan, say), _yardstick(plan, records)
+        for name in ('numbers', 'quality'): _cut(folder/f'{name}.jsonl', start)
+        self.lines = open(folder/'numbers.jsonl', 'a')
+        self.state('running', start)
+
+    def state(self, state, step): _state(self.folder, state, step=step, steps=self.plan.steps)
+
+    def write(self, step, numbers):
+        for text in warn_of_numbers(numbers, self.before):
+            if 'has come apart' in text: raise FloatingPointError(f"step {step}: {text}; the checkpoint before it is kept")
+            self.say(f"step {step}: {text}")
+        self.before.append(numbers)
+        self.lines.write(json.dumps(dict(step=step) | numbers) + '\n')
+        self.tracking.numbers(step, numbers)
+        if step % 10 == 0: self.lines.flush()
+        last = step == self.plan.steps
+        if step % self.plan.sample_every == 0 or last: _sample(self.folder, self.task, step, self.real, self.tracking, self.say)   # before its checkpoint: who is killed between them makes it again
+        if step % self.plan.save_every == 0 or last: self.save(step); self.state('running', step)
+
+    def save(self, step):
+        self.lines.flush()
+        _save(self.folder, self.task, step)
+
+    def end(self, state, step):
+        if state != 'finished': self.save(step); (self.folder/'ask').unlink()
+        self.state(state, step)
+        self.tracking.end(state)
+        self.say(f'finished, {step} steps' if state == 'finished' else f'{state} behind step {step}')
 
 def _asked(folder):
     path = folder/'ask'
@@ -348,13 +368,14 @@ class Run:
             flow.load_state_dict(maker)
             return draw_ecgs(flow, n, seed, condition)
         if condition is not None: raise ValueError(f"the model {self.plan.model!r} takes no condition; leave condition= out")
-        shape = xr.DataArray(np.zeros((1, 1, 256) if self.plan.model == 'small' else (1, 8, 5000), 'float32'), dims=('record', 'lead', 'time'))
-        from deepsynthbody_nb.signals.leads import LEADS_8, as_ecg
-        empty = as_ecg(shape.values, 128, ('II',)) if self.plan.model == 'small' else as_ecg(shape.values, 500, LEADS_8)
-        settings = {k: v for k, v in self.plan.settings.items() if k == 'full_scale'}
-        task = small_gan(empty, **settings) if self.plan.model == 'small' else published_gan(self.plan.model, empty, **settings)
-        task.networks['generator'].load_state_dict(maker)
-        return task.make(n, seed)
+        generator, (leads, rate, samples, full_scale) = NEW[self.plan.model](), FORMS[self.plan.model]
+        generator.load_state_dict(maker)
+        return made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
+
+    def samples(self, step:int)->xr.DataArray: # Dims (record, lead, time), mV
+        "The sixteen records that the run itself made on its way."
+        leads, rate, *_ = FORMS.get(self.plan.model, FORMS['pulse2pulse'])
+        return as_ecg(np.load(self.folder/'samples'/f'{step:07}.npy').astype('float32'), rate, leads)
 
     def export(self, out_dir, step:int=None)->Path: # of the weights
         "Weights and a card beside them, to give away."
@@ -391,7 +412,7 @@ def plan_run(
     if not Path(records).exists(): raise FileNotFoundError(f"{records}: there is no such folder of records")
     folder = _folder(folder)
     if (folder/'plan.json').exists(): raise ValueError(f"{folder}: is a run already; resume it, or choose another folder")
-    _records_of(plan, folder)                                               # what cannot be learnt from is said here, not in a file
+    records_of(plan)                                               # what cannot be learnt from is said here, not in a file
     _put(folder, 'plan.json', json.dumps(dataclasses.asdict(plan) | dict(version=__version__), indent=1))
     return Run(folder)
 

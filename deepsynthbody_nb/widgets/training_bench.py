@@ -14,8 +14,7 @@ import ipywidgets as widgets, numpy as np, pandas as pd
 from fastcore.basics import patch
 from matplotlib.figure import Figure
 from ..classifiers.labels import SUPERCLASSES
-from ..signals.leads import LEADS_8, as_ecg
-from ..training.runs import MODELS, Plan, _records_of, runs, start
+from ..training.runs import GOING, MODELS, Plan, records_of, runs, start
 from .latent_walk import _aside
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #919e1356
@@ -109,7 +108,7 @@ def compare_runs(
     found:list, # Of `Run`
 )->pd.DataFrame: # One column a run; the settings that differ, and the last numbers
     "What sets runs apart."
-    return _compared({run.folder.name: (run.plan, _how(run), run.numbers(), run.quality()) for run in found})
+    return _compared({run.folder.name: (run.plan, run.state(), run.numbers(), run.quality()) for run in found})
 
 def _compared(known):
     asked = pd.DataFrame({name: _asked(plan) for name, (plan, *_) in known.items()}).fillna('–')
@@ -117,11 +116,6 @@ def _compared(known):
     return pd.concat([asked[asked.astype(str).nunique(axis=1) > 1], pd.DataFrame(last)]).fillna('–').rename(index=lambda k: k.replace('_', ' '))
 
 def _step(at, numbers): return max(at.get('step', 0), int(numbers.index[-1]) if len(numbers) else 0)
-
-def _how(run):
-    "Its state, asked twice where the process seems gone: it may have ended well between two looks at its folder."
-    at = run.state()
-    return run.state() if at['state'] == 'killed' else at
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #6698216d
 DEFAULTS = dict(
@@ -131,8 +125,8 @@ DEFAULTS = dict(
     conditional=dict(steps=3200, batch=64, learning_rate=1e-3, save_every=200, sample_every=500))
 EVERY = 1.5   # s between two looks at a run that is going
 
-# %% ../../nbs/widgets/02_training_bench.ipynb #53ad802d
-_GOING, _RESTING = ('starting', 'reading', 'running'), ('paused', 'stopped', 'failed', 'killed')
+# %% ../../nbs/widgets/02_training_bench.ipynb #9573334f
+_RESTING = ('paused', 'stopped', 'failed', 'killed')
 _NUMBERS = dict(steps='Steps', batch='Batch', learning_rate='Learning rate', critic_steps='Critic steps', full_scale='Full scale, mV', save_every='Save every', sample_every='Sample every', seed='Seed')
 
 def _number(name):
@@ -277,7 +271,7 @@ def _preview_pressed(self:TrainingBench):
     "Read the records as the chosen model would."
     def job():
         path, table = self._records()
-        records, _ = _records_of(Plan(self.fields['model'].value, str(path), table and str(table)), self.folder)
+        records, _ = records_of(Plan(self.fields['model'].value, str(path), table and str(table)))
         return records, _png(draw_beside({f'{path.name}, the first of {len(records)}': records.ecg}))
     self._do('preview', 'Reading the records …', job, lambda made: (self._say(''), self._previewed(*made)))
 
@@ -327,7 +321,7 @@ def _look(self:TrainingBench):
     with self._one_at_a_time:
         chosen = self.fields['chosen'].value
         found = {run.folder.name: run for run in runs(self.folder)}
-        states = {name: _how(run) for name, run in found.items()}
+        states = {name: run.state() for name, run in found.items()}
         if not set(chosen) & set(found): chosen = tuple(sorted(found, key=lambda name: (self.folder/name/'plan.json').stat().st_mtime)[-1:])
         taught = {name: self._follow(found[name]) for name in chosen if name in found}
         now = {name: states[name]['state'] for name in taught}
@@ -344,7 +338,7 @@ def _drawn_anew(self:TrainingBench, found, taught):
     latest = {name: path for name in taught if (path := max((found[name].folder/'samples').glob('*.npy'), default=None))}
     lines = [(name, len(t), *t.index[-1:]) for name in taught for t in taught[name]]
     if lines != self._drawn.get('curves'): pictures['curves'] = _png(draw_curves(taught)) if any(len(numbers) for numbers, _ in taught.values()) else None
-    if latest != self._drawn.get('samples'): pictures['samples'] = _png(draw_beside({f'{name}, step {int(path.stem):,}': _latest(found[name], path) for name, path in latest.items()})) if latest else None
+    if latest != self._drawn.get('samples'): pictures['samples'] = _png(draw_beside({f'{name}, step {int(path.stem):,}': found[name].samples(int(path.stem)) for name, path in latest.items()})) if latest else None
     self._drawn = dict(curves=lines, samples=latest)
     self._due = time.monotonic() + 10*(time.thread_time() - began)
     return pictures
@@ -353,10 +347,6 @@ def _drawn_anew(self:TrainingBench, found, taught):
 def _follow(self:TrainingBench, run): # numbers, quality
     for name in ('numbers', 'quality'): self._followed.setdefault((run.folder, name), _Followed(run.folder/f'{name}.jsonl'))
     return tuple(self._followed[run.folder, name].read() for name in ('numbers', 'quality'))
-
-def _latest(run, path):
-    values = np.load(path)[:4].astype('float32')
-    return as_ecg(values, 128, ('II',)) if run.plan.model == 'small' else as_ecg(values, 500, LEADS_8)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #4003d5ca
 @patch
@@ -368,7 +358,7 @@ def _looked(self:TrainingBench, seen):
 @patch
 def _watch(self:TrainingBench):
     "Look again after a while, if somebody is there to see and a shown run is going."
-    going = any(self._states.get(name) in _GOING for name in self.fields['chosen'].value)
+    going = any(self._states.get(name) in GOING for name in self.fields['chosen'].value)
     if self._closed or not self._view_count or not going or self._watching is not None and self._watching.is_running(): return
     try: loop = asyncio.get_running_loop()
     except RuntimeError: return                                              # a script: `refresh` looks
@@ -388,7 +378,7 @@ def _chose(self:TrainingBench):
 def _select(self:TrainingBench, name):
     "List the runs anew, and choose one."
     with self._one_at_a_time:
-        self._list({run.folder.name: _how(run) for run in runs(self.folder)}, (name,))
+        self._list({run.folder.name: run.state() for run in runs(self.folder)}, (name,))
     self._do('look', None, self._look, self._looked)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #2cf08c44
@@ -421,7 +411,7 @@ def _show(self:TrainingBench, seen):
         self._progress.max, self._progress.value = max(1, at.get('steps') or plan.steps), _step(at, numbers)
         self._show_checkpoints(found[one], taught[one][1])
     state = {states[name]['state'] for name in taught}
-    for do, may in dict(pause=_GOING, stop=_GOING, resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
+    for do, may in dict(pause=GOING, stop=GOING, resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #94310547
 def _told(name, plan, at, numbers, quality):
