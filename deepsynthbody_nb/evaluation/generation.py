@@ -25,7 +25,7 @@ def likeness(
         v = torch.tensor(x.values[..., :x.sizes['time']//thin*thin]).unflatten(-1, (-1, thin)).mean(-1)
         v = v - v.mean(-1, keepdim=True)
         spectra.append(torch.fft.rfft(v/v.flatten(1).norm(dim=1).clamp(min=1e-9)[:, None, None]))
-    found = [torch.fft.irfft((one[None]*spectra[1].conj()).sum(1)).amax(-1) for one in spectra[0]]
+    found = [torch.fft.irfft((one[None]*spectra[1].conj()).sum(1), v.shape[-1]).amax(-1) for one in spectra[0]]
     return torch.stack(found).numpy()
 
 # %% ../../nbs/evaluation/03_generation.ipynb #241bf0f9

@@ -138,9 +138,9 @@ def _outside_qrs(x, marks):
 
 def _below(v, hertz, rate): return sosfiltfilt(butter(2, hertz, fs=rate, output='sos'), v, axis=-1)
 
-# %% ../../nbs/signals/04_measure.ipynb #780f6ffd
-def _quality(x, marks):
-    "Why a record (lead, time) is not good, or 'good'."
+# %% ../../nbs/signals/04_measure.ipynb #d1787cb6
+def _quality(x, marks, unlawful):
+    "Why a record (lead, time) is not good, or 'good'. `unlawful`: as from `_unlawful`, of each lead."
     rate, v, names = x.attrs['sampling_rate'], x.values.astype(float), x.lead.values.astype(str)
     qrs = _of_beats(marks, 'QRS')
     reasons, dead = {}, dead_leads(x)
@@ -148,17 +148,23 @@ def _quality(x, marks):
     reasons['off for a part'] = [n not in dead and _runs(np.diff(trace) == 0).max(initial=0) >= LIMITS['off_s']*rate for n, trace in zip(names, v)]
     reasons['clipping'] = [n not in dead and _clipped(trace, rate) for n, trace in zip(names, v)]
     outside, (wander, noise) = _outside_qrs(x, marks), disturbance(x, marks)
-    short = np.abs(v - median_filter(v, (1, int(.04*rate) | 1), mode='nearest'))   # what lasts less than 20 ms
+    short = np.abs(v - [median_filter(trace, int(.04*rate) | 1, mode='nearest') for trace in v])   # what lasts less than 20 ms
     usual = np.abs(v - np.median(v, -1, keepdims=True))[:, ~outside].max(-1, initial=0) if (~outside).any() else np.zeros(len(v))
     spike = (short*outside).max(-1) > np.maximum(LIMITS['spike_mv'], 1.5*np.minimum(usual, 3))
     reasons['spikes'] = spike | (np.abs(v).max(-1) > LIMITS['over_mv'])
     reasons['wander'] = wander > LIMITS['wander_mv']
     reasons['noise'] = noise > LIMITS['noise_mv']
-    made = to_leads(x, [n for n in names if n in LIMB]).reindex(lead=names).values if {'I', 'II'} <= set(names) else v   # NaN for chest leads
-    reasons['not what I and II make'] = np.nan_to_num(np.abs(v - made)).max(-1) > LIMITS['law_mv']
+    reasons['not what I and II make'] = unlawful > LIMITS['law_mv']
     said = [f"{reason}: {', '.join(names[np.asarray(found)])}" for reason, found in reasons.items() if np.any(found)]
     if len(qrs) < 2: said.insert(0, 'no rhythm found')
     return '; '.join(said) or 'good'
+
+def _unlawful(x):
+    "How far each lead (record, lead) is at most from what I and II make, mV; 0 for chest leads."
+    names = x.lead.values.astype(str)
+    if not {'I', 'II'} <= set(names): return np.zeros(x.shape[:2])
+    made = to_leads(x, [n for n in names if n in LIMB]).reindex(lead=names)              # NaN for chest leads
+    return np.nan_to_num(np.abs(x.values - made.values)).max(-1)
 
 def _runs(flags):
     "Lengths of the runs of True."
@@ -189,7 +195,7 @@ def measure(
     every = _with_limb_leads(x)
     beats, intervals = median_beats(every, marks), _intervals(marks)
     by_record = dict(list(marks.groupby('record')))
-    rows = [_row(record, beat, by_record.get(record.record.item(), marks[:0])) for record, beat in zip(x, beats)]
+    rows = [_row(record, beat, by_record.get(record.record.item(), marks[:0]), off) for record, beat, off in zip(x, beats, _unlawful(x))]
     by_lead = [f'{what}_{lead}_mv' for what in ('r_amplitude', 'q_amplitude', 's_amplitude', 'j_point', 'st_level', 'p_amplitude', 't_amplitude') for lead in every.lead.values]
     table = pd.DataFrame(rows, index=pd.Index(x.record.values, name='record')).join(intervals).reindex(columns=[*_FEW, *by_lead])
     corrected = qtc(table.qt_ms.astype(float), table.rr_ms.astype(float))
@@ -201,14 +207,14 @@ def _with_limb_leads(x):
     if len(have & set(LIMB)) < 2: return x
     return to_leads(x, [n for n in LEADS_12 if n in LIMB or n in have] + sorted(have - set(LEADS_12)))
 
-def _row(x, beat, marks):
+def _row(x, beat, marks, unlawful):
     qrs = _of_beats(marks, 'QRS')
     rr = np.diff(qrs.peak_s)*1000
-    row = dict(heart_rate_bpm=math.nan, rr_ms=math.nan, rr_sd_ms=math.nan, rr_rmssd_ms=math.nan, rhythm=None, beats=len(qrs), quality=_quality(x, marks))
+    row = dict(heart_rate_bpm=math.nan, rr_ms=math.nan, rr_sd_ms=math.nan, rr_rmssd_ms=math.nan, rhythm=None, beats=len(qrs), quality=_quality(x, marks, unlawful))
     if len(rr): row |= dict(heart_rate_bpm=60_000/rr.mean(), rr_ms=rr.mean())
     if len(rr) > 1: row |= dict(rr_sd_ms=rr.std(ddof=1), rr_rmssd_ms=np.sqrt((np.diff(rr)**2).mean()), rhythm='regular' if rr.std(ddof=1) < .1*rr.mean() else 'irregular')
     if len(qrs) == 0: return row
-    middle = qrs.set_index('beat').eval('(onset_s + offset_s)/2')
+    middle = qrs.set_index('beat')[['onset_s', 'offset_s']].mean(axis=1)
     fiducials = {}
     for wave in ('P', 'QRS', 'T'):
         own = _of_beats(marks, wave).set_index('beat')
