@@ -45,6 +45,7 @@ lab: .venv/lab
 bench: .venv/dev
 	$(BIN)/python benchmarks/delineation.py
 	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/training.py
 
 export: .venv/dev
 	$(BIN)/nbdev-export

@@ -1,12 +1,12 @@
 "One step of Pulse2Pulse's training at batch 16: ours beside the published recipe written plainly, same networks, same mathematics."
-import subprocess, sys, time
+import os, platform, subprocess, sys, time
 from pathlib import Path
 import pandas as pd, torch
 import torch.nn.functional as F
 from deepsynthbody_nb.cardiovascular import ecg
 from deepsynthbody_nb.training.gan import published_gan, stream
 
-HERE, BATCH, ROUNDS = Path(__file__).resolve().parent, 16, 1
+HERE, BATCH, ROUNDS = Path(__file__).resolve().parent, 16, 2
 
 
 def plain_critic(critic, x, shifts):
@@ -69,7 +69,7 @@ def main():
             critic, generator, peak = map(float, said.split('measured ')[1].split())
             rows.append(dict(round=k, which=which, critic_s=critic, generator_s=generator, step_s=5*critic + generator, peak_gb=peak))
             print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(machine=f"{platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__.partition('+')[0]}")
     table.round(3).to_csv(HERE/'training.csv', index=False)
     print(table.groupby('which')[['critic_s', 'generator_s', 'step_s', 'peak_gb']].agg(['median', 'min', 'max']).round(2).to_string())
     by = table.pivot(index='round', columns='which', values='step_s')

@@ -134,8 +134,10 @@ def train(
     steps:int=None, # of the training
     batch:int=None, # records a step
     seed:int=0, # of all chance
-    devices:int=1, # processes
+    devices:int=1, # processes on a machine
+    nodes:int=1, # machines: each runs the command, the others with --resume, MASTER_ADDR, MASTER_PORT and NODE_RANK set
     accelerator:str='auto', # auto, cpu, cuda, mps
+    precision:str='32-true', # 32-true, 64-true or bf16-mixed
     tracking:str=None, # MLflow: local, or a server's address
     resume:bool=False, # go on with a run that was paused, stopped or killed
 ):
@@ -145,7 +147,7 @@ def train(
     if not resume:
         if records is None: raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
         chosen = {k: v for k, v in dict(steps=steps, batch=batch).items() if v is not None}
-        plan_run(folder, model, records, table=table, seed=seed, devices=devices, accelerator=accelerator, tracking=tracking, **chosen)
+        plan_run(folder, model, records, table=table, seed=seed, devices=devices, nodes=nodes, accelerator=accelerator, precision=precision, tracking=tracking, **chosen)
     ended = subprocess.call([sys.executable, '-m', 'deepsynthbody_nb.training.runs', folder])        # which starts itself again for each further device
     if ended: raise ValueError(f"{folder}: {Run(folder).state().get('why', f'the run ended with {ended}')}")
 

@@ -2,9 +2,8 @@
 import os, statistics, time
 import nbformat, pytest
 
-pytestmark = pytest.mark.clock
 
-
+@pytest.mark.clock
 def test_the_tutorial_runs_and_its_slider_moves(lab, tell):
     notebook = lab.open('tutorials/00_first_ecg.ipynb').run_all(); page = notebook.page
     widget = page.locator('.jp-OutputArea-output:has(.widget-slider)').first

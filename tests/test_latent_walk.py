@@ -5,8 +5,6 @@ import nbformat, numpy as np, pytest
 from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.widgets import LatentWalk, static_walk
 
-pytestmark = pytest.mark.clock
-
 WALK = "from deepsynthbody_nb.widgets import LatentWalk\nwalk = LatentWalk(seed=0, folder='saved')\nwalk"
 PEER = """import io, ipywidgets as widgets, numpy as np
 from deepsynthbody_nb.signals.draw import draw_ecg
@@ -71,6 +69,7 @@ def walked(lab):
     return board
 
 
+@pytest.mark.clock
 def test_a_move_redraws_twelve_leads_fast(walked, tell):
     page, pictures = walked.page, [walked.picture()]
     page.evaluate(CLOCK, '.dsw canvas')

@@ -8,8 +8,6 @@ from deepsynthbody_nb.widgets import SaliencyExplorer
 from deepsynthbody_nb.xai.faithfulness import randomised
 from deepsynthbody_nb.xai.attribution import BASELINES, METHODS
 
-pytestmark = pytest.mark.clock
-
 EXPLORER = "from deepsynthbody_nb.widgets import SaliencyExplorer\nexplorer = SaliencyExplorer(seed=1, folder='saved')\nexplorer"
 FAST = ('saliency', 'input_x_gradient', 'integrated_gradients', 'deep_lift', 'grad_cam', 'guided_grad_cam', 'gradient_shap')
 CLOCK = """() => { window.waited = []; document.querySelector('.dsx').addEventListener('change', () => { window.chosen = performance.now() }, true)
@@ -99,6 +97,7 @@ def test_randomised_leaves_the_network_alone():
 
 # --- in JupyterLab --------------------------------------------------------------------------------------------------------
 
+@pytest.mark.clock
 def test_in_jupyterlab(lab, tell):
     (lab.folder/'saved').mkdir(exist_ok=True)
     nbformat.write(notebook_of(EXPLORER), lab.folder/'explorer.ipynb')

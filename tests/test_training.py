@@ -1,5 +1,5 @@
 "Training: whole after kills, the same from two processes, clear about what is wrong."
-import json, os, random, signal, subprocess, sys, time
+import json, os, random, signal, socket, subprocess, sys, time
 import numpy as np, pandas as pd, pytest, torch
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.command_line import main
@@ -58,13 +58,28 @@ def test_paused_stopped_and_found_again(tmp_path, records, whole):
     with pytest.raises(ValueError, match='is finished'): run.resume()
 
 
-def test_two_processes_learn_what_one_does(tmp_path, records, tell):
+@pytest.mark.parametrize('model, steps, several', [('small', 12, 'devices'), ('conditional', 4, 'nodes')])
+def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps, several):
     "In double precision, since Adam makes much of a rounding error: what is left is 1e-16, grown by the game."
-    one, two = (plan_run(tmp_path/str(n), 'small', records, **SMALL | dict(steps=12, sample_every=12), devices=n, accelerator='cpu', precision='64-true') for n in (1, 2))
-    for run in (one, two): subprocess.run([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], check=True, capture_output=True, timeout=200)
+    one, two = (plan_run(tmp_path/str(n), model, records, steps=steps, sample_every=steps, batch=8, threads=1, accelerator='cpu', precision='64-true', **{several: n}) for n in (1, 2))
+    with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
+    begun = lambda run, rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
+    processes = [begun(one, 0), begun(two, 0), *([begun(two, 1)] if several == 'nodes' else [])]           # two machines, which here are one
+    assert {p.wait(200) for p in processes} == {0}
     apart = float((abs(one.numbers() - two.numbers())/abs(one.numbers())).max().max())
-    assert len(two.numbers()) == 12 and apart < 1e-6
-    tell(f'two processes (gloo) and one, same global batch, 12 steps of the small GAN in double precision: numbers differ by at most {apart:.0e} of themselves')
+    assert len(two.numbers()) == steps and apart < 1e-6
+    tell(f'two processes (gloo, as two {several}) and one, same global batch, {steps} steps of {model!r} in double precision: numbers differ by at most {apart:.0e} of themselves')
+
+
+@pytest.mark.parametrize('model', ['small', 'conditional'])
+def test_mixed_precision_learns_much_the_same(tmp_path, records, model):
+    numbers = {}
+    for precision in ('32-true', 'bf16-mixed'):
+        run = plan_run(tmp_path/precision, model, records, steps=3, sample_every=3, batch=4, threads=1, accelerator='cpu', precision=precision)
+        assert train(run.folder, say=lambda *a: None) == 'finished'
+        numbers[precision] = run.numbers()
+    exact, mixed = numbers.values()
+    assert not exact.equals(mixed) and np.allclose(exact, mixed, rtol=.2, atol=.05)
 
 
 @pytest.mark.parametrize('n', [1, 3])
@@ -89,7 +104,7 @@ def test_what_cannot_be_learnt_from_is_named(tmp_path):
 
 
 def test_bad_plans_are_one_sentence(tmp_path, records, capsys):
-    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
+    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--precision', '16-mixed'], "unknown precision '16-mixed'"), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
         assert main(['train', str(tmp_path/words[1]), '--records', str(records), *words]) == 2 and said in capsys.readouterr().err
     run = plan_run(tmp_path/'changed', 'small', records, **SMALL | dict(steps=1))
     train(run.folder, say=lambda *a: None)
@@ -133,6 +148,17 @@ def test_mlflow_is_told(tmp_path, records):
     assert found.info.status == 'FINISHED' and found.data.params['model'] == 'small' and 'spread' in found.data.metrics
     assert [m.value for m in client.get_metric_history(kept['run'], 'wasserstein')] == pytest.approx(list(run.numbers().wasserstein))
     assert [f.path for f in client.list_artifacts(kept['run'], 'samples')] == ['samples/0000004.png']
+
+
+def test_mlflow_is_told_of_failure(tmp_path, records):
+    from mlflow import MlflowClient
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, save_every=2), tracking='local')
+    step, status = GAN.step, lambda kept: MlflowClient(kept['address']).get_run(kept['run']).info.status
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(GAN, 'step', lambda self, k: step(self, k) if k < 3 else 1/0)
+        with pytest.raises(ZeroDivisionError): train(run.folder, say=lambda *a: None)
+    assert run.state()['state'] == 'failed' and status(kept := json.loads((run.folder/'mlflow.json').read_text())) == 'FAILED'
+    assert train(run.folder, say=lambda *a: None) == 'finished' and status(kept) == 'FINISHED'
 
 
 def test_real_records_are_read(real_ecg):

@@ -5,8 +5,6 @@ from test_latent_walk import notebook_of
 from deepsynthbody_nb.cardiovascular import ecg
 from deepsynthbody_nb.training.runs import runs
 
-pytestmark = pytest.mark.clock
-
 BENCH = "from deepsynthbody_nb.widgets import TrainingBench\nbench = TrainingBench({!r})\nbench"
 
 
@@ -52,7 +50,7 @@ def test_in_jupyterlab(lab, there, tell):
     began = time.perf_counter()
     bench.button('Start').click(); bench.says('mine has started')
     bench.reaches(10)
-    tell(f'Start pressed to the tenth step on the page: {time.perf_counter() - began:.0f} s, most of it the new process importing PyTorch')
+    tell(f'Start pressed to the tenth step on the page: {time.perf_counter() - began:.0f} s, most of it the new process importing PyTorch; another test ran beside')
     first = bench.step()
     page.wait_for_function("() => document.querySelectorAll('.dst img').length && [...document.querySelectorAll('.dst img')].filter(i => i.offsetParent).length >= 2", timeout=120_000)
     seen = bench.pictures()

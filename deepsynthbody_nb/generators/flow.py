@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md""
 
 # %% auto #0
 __all__ = ['GRID', 'AXES', 'BEATS', 'ASKED', 'RANGES', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER', 'places', 'Codec', 'drawn',
-           'as_condition', 'rotated', 'Layer', 'Velocity', 'Flow', 'at_rate', 'draw_ecgs', 'load_flow']
+           'as_condition', 'rotated', 'Dropout', 'Layer', 'Velocity', 'Flow', 'at_rate', 'draw_ecgs', 'load_flow']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
 import functools, math
@@ -109,11 +109,18 @@ def rotated(
     a, b = x.chunk(2, -1)
     return torch.cat((a*turn[0] - b*turn[1], a*turn[1] + b*turn[0]), -1)
 
+class Dropout(nn.Dropout):
+    "Chance is drawn for a whole batch, of which x may be some rows: so several processes drop what one would."
+    whole, rows = None, slice(None)
+
+    def forward(self, x):
+        return x*F.dropout(torch.ones(self.whole or len(x), *x.shape[1:], device=x.device, dtype=x.dtype), self.p)[self.rows] if self.training else x
+
 class Layer(nn.Module):
     "Attention and a pair of linear layers, each scaled and shifted by what is asked (Peebles and Xie 2023, arXiv:2212.09748)."
     def __init__(self, width, heads, ratio, dropout):
         super().__init__()
-        self.heads, self.drop = heads, nn.Dropout(dropout)
+        self.heads, self.drop = heads, Dropout(dropout)
         self.qkv, self.out = nn.Linear(width, 3*width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, ratio*width), nn.Linear(ratio*width, width)
         self.own = nn.Parameter(torch.zeros(6*width))
@@ -183,7 +190,7 @@ class Flow(nn.Module):
         "Follow the velocity from noise."
         nothing, z, before = {k: torch.full_like(v, torch.nan) for k, v in c.items()}, noise, None
         for k in range(steps):
-            t = torch.full((len(z),), k/steps, device=z.device)
+            t = torch.full((len(z),), k/steps, device=z.device, dtype=z.dtype)
             v = self.velocity(z, t, c)
             if guidance != 1 and guided[0] <= k/steps < guided[1]:
                 without = self.velocity(z, t, nothing)
@@ -212,13 +219,13 @@ def draw_ecgs(
     guidance:float=GUIDANCE,
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, 10 s at 500 Hz, mV; the coordinate record is the number
     "Records `start` … `start + n - 1` of a seed."
-    c, made, device = as_condition(condition, n), [], next(flow.parameters()).device
+    c, made, one = as_condition(condition, n), [], next(flow.parameters())
     for group in range(start//TOGETHER, -(-(start + n)//TOGETHER)):
         numbers = range(group*TOGETHER, (group + 1)*TOGETHER)
         streams = [torch.Generator().manual_seed((seed*1_000_003 + k*7_919 + 17) % 2**63) for k in numbers]
         noise, starts = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=g) for g in streams]), [float(torch.rand(1, generator=g)) for g in streams]
         rows = torch.tensor([min(max(k - start, 0), n - 1) for k in numbers])
-        shapes, parts = flow.codec.decode(flow.draw(noise.to(device), {k: v[rows].to(device) for k, v in c.items()}, guidance=guidance))
+        shapes, parts = flow.codec.decode(flow.draw(noise.to(one), {k: v[rows].to(one) for k, v in c.items()}, guidance=guidance))
         parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
         made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)

@@ -11,7 +11,7 @@ __all__ = ['beats_of', 'Hearts', 'hidden', 'flow_loss', 'FlowTraining']
 import copy
 import numpy as np, torch
 from ..classifiers.labels import SUPERCLASSES
-from ..generators.flow import BEATS, Flow, draw_ecgs, places
+from ..generators.flow import BEATS, Dropout, Flow, draw_ecgs, places
 from .gan import Team, stream
 from ..signals.retiming import Loop, loops_of, retimed
 
@@ -101,20 +101,22 @@ class FlowTraining:
             torch.manual_seed(seed)
             flow = Flow()
         flow.codec.learn(*self.hearts.batch(max(512, 2*len(self.hearts.beats)), stream(seed, -1))[0])
-        self.networks = dict(flow=flow.to(self.team.device), mean=copy.deepcopy(flow).to(self.team.device).requires_grad_(False).eval())
+        for part in flow.velocity.modules():
+            if isinstance(part, Dropout): part.whole, part.rows = batch, self.team.rows
+        self.networks = dict(flow=self.team.put(flow), mean=self.team.put(copy.deepcopy(flow)).requires_grad_(False).eval())
         self.optimisers = dict(velocity=torch.optim.AdamW(flow.velocity.parameters(), learning_rate, (.9, .98), weight_decay=.01))
 
     def step(self, k:int)->dict: # numbers of this step, by name
         "Show a batch, and follow the loss."
         (flow, mean), (optimiser,), team, draw = self.networks.values(), self.optimisers.values(), self.team, stream(self.seed, k)
-        mine = lambda v: v[team.rows].to(team.device)
+        mine = lambda v: team.put(v[team.rows])
         beats, c, away = self.hearts.batch(team.batch, draw)
         with torch.no_grad(): z, there = flow.codec.encode(*map(mine, beats)), mine(beats[2])
         c = {name: mine(v) for name, v in hidden(c, away, draw).items()}
         t, noise = mine(torch.randn(team.batch, generator=draw).sigmoid()), mine(torch.randn(team.batch, *z.shape[1:], generator=draw))
         for group in optimiser.param_groups: group['lr'] = self.rate*min(1, (k + 1)/min(200, 1 + self.steps//10), max(.01, 2*(1 - k/self.steps)))
         optimiser.zero_grad()
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), team.cast():
             torch.manual_seed(draw.initial_seed())                               # dropout is chance, too
             loss = flow_loss(flow, z, there, c, t, noise).mean()
         loss.backward()

@@ -8,7 +8,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/gan.html.md"""
 __all__ = ['FORMS', 'NEW', 'teach_critic', 'teach_generator', 'stream', 'Team', 'size', 'noise_of', 'made_by', 'GAN',
            'two_seconds', 'small_gan', 'published_gan']
 
-# %% ../../nbs/training/06_gan.ipynb #0a10d89a
+# %% ../../nbs/training/06_gan.ipynb #7a732324
+import contextlib
 import numpy as np, torch
 from ..generators.pulse2pulse import Pulse2Pulse
 from ..generators.wavegan import SMALL, Critic, WaveGAN, small_critic
@@ -63,6 +64,10 @@ class Team:
         self.device, workers, rank = (torch.device('cpu'), 1, 0) if fabric is None else (fabric.device, fabric.world_size, fabric.global_rank)
         if batch % workers: raise ValueError(f"a batch of {batch} cannot be dealt to {workers} processes alike; choose a multiple of {workers}")
         self.alone, self.rows = workers == 1, slice(rank*batch//workers, (rank + 1)*batch//workers)
+        self.cast = contextlib.nullcontext if fabric is None else fabric.autocast      # the precision of networks at work
+        self.dtype = torch.float64 if fabric is not None and fabric.strategy.precision.precision == '64-true' else torch.float32
+
+    def put(self, x): return x.to(device=self.device, dtype=None if getattr(x, 'dtype', None) == torch.bool else self.dtype) # a tensor or a network, where it is to be
 
     def mean(self, x:torch.Tensor)->torch.Tensor: return x if self.alone else self.fabric.all_reduce(x, reduce_op='mean') # over the processes
 
@@ -99,21 +104,21 @@ class GAN:
     ):
         x = as_ecg(getattr(records, 'ecg', records))
         if (most := float(abs(x).max())) > full_scale: raise ValueError(f"these records reach {most:.2f} mV, and the generator's full scale is {full_scale:g} mV; raise full_scale, or leave out the record")
-        self.real = torch.tensor(x.values, dtype=next(generator.parameters()).dtype)/full_scale
+        self.real = torch.tensor(x.values)/full_scale
         self.leads, self.rate, self.full_scale = tuple(x.lead.values), x.attrs['sampling_rate'], full_scale
         self.team = Team(fabric, batch)
         self.penalty, self.critic_steps, self.seed = penalty, critic_steps, seed
-        self.networks = dict(generator=generator.to(self.team.device), critic=critic.to(self.team.device))
+        self.networks = dict(generator=self.team.put(generator), critic=self.team.put(critic))
         self.optimisers = {k: torch.optim.Adam(n.parameters(), learning_rate, (.5, .9), fused=True) for k, n in self.networks.items()}
 
     def noise(self, n:int, draw:torch.Generator): return noise_of(self.networks['generator'], n, len(self.leads), self.real.shape[-1], draw)
 
     def critic_turn(self, draw:torch.Generator)->dict: # numbers, by name
         (generator, critic), team = self.networks.values(), self.team
-        real = self.real[torch.randint(len(self.real), (team.batch,), generator=draw)].to(team.device)
-        with torch.no_grad(): generated = generator(self.noise(team.batch, draw))
+        real = team.put(self.real[torch.randint(len(self.real), (team.batch,), generator=draw)])
+        with torch.no_grad(), team.cast(): generated = generator(self.noise(team.batch, draw)).to(real)
         self.optimisers['critic'].zero_grad()
-        found = teach_critic(critic, real, generated, draw, self.penalty, team.rows)
+        with team.cast(): found = teach_critic(critic, real, generated, draw, self.penalty, team.rows)
         team.share(critic)
         self.optimisers['critic'].step()
         return found
@@ -121,7 +126,7 @@ class GAN:
     def generator_turn(self, draw:torch.Generator)->dict: # numbers, by name
         (generator, critic), team = self.networks.values(), self.team
         self.optimisers['generator'].zero_grad()
-        found = teach_generator(generator, critic, self.noise(team.batch, draw), draw, team.rows)
+        with team.cast(): found = teach_generator(generator, critic, self.noise(team.batch, draw), draw, team.rows)
         team.share(generator)
         self.optimisers['generator'].step()
         return found | dict(generator_gradient=size(generator))
