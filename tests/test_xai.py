@@ -1,5 +1,5 @@
 "Attribution: what holds for every method, what each costs, and that random networks are found out."
-import time
+import subprocess, sys, time
 import numpy as np, pytest, torch
 from torch import nn
 import deepsynthbody_nb.cardiovascular.ecg as ecg
@@ -91,6 +91,15 @@ def test_blanking_takes_one_wave_and_no_other(x):
     inside = np.zeros(x.sizes['time'], bool)
     for row in own.itertuples(): inside[round(row.onset_s*500):round(row.offset_s*500) + 1] = True
     assert changed[0].values.any() and not (changed[0].values & ~inside).any()
+
+
+def test_memory_does_not_grow_with_the_records(tell):
+    "But for the maps themselves: 16 records, and 144, each in a process of its own."
+    code = "import numpy as np, torch; from deepsynthbody_nb.signals.leads import as_ecg; from deepsynthbody_nb.classifiers.resnet import load_classifier; from deepsynthbody_nb.xai.attribution import attribute\ntorch.set_num_threads(1); x = as_ecg(np.random.default_rng(0).normal(0, .2, ({n}, 8, 5000)).astype('float32'))\nattribute(load_classifier('superclass'), x, 'MI', 'saliency', progress=False)\nprint(next(int(line.split()[1])/1000 for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    few, many = (float(subprocess.run([sys.executable, '-W', 'ignore', '-c', code.format(n=n)], check=True, capture_output=True, text=True).stdout) for n in (16, 144))
+    arrays = 2*8*5000*4/1e6                                                  # MB a record: the ECG, and its map
+    tell(f'memory of attribute, saliency: {few:.0f} MB with 16 records, {many:.0f} with 144, of which their ECGs and maps are {128*arrays:.0f} more')
+    assert many - few < 1.5*128*arrays
 
 
 def test_what_each_method_costs(x, model, tell):

@@ -11,7 +11,7 @@ __all__ = ['WAVES', 'BASELINES', 'METHODS', 'waves_of', 'baseline_of', 'ironed',
 import functools, warnings
 import numpy as np, pandas as pd, torch, xarray as xr
 from torch import nn
-from ..classifiers.resnet import answer, network_input
+from ..classifiers.resnet import answer, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg, as_records, to_12_lead
@@ -113,7 +113,9 @@ def _input_x_gradient(v, task):
 
 def _integrated_gradients(v, task):
     from captum.attr import IntegratedGradients
-    return IntegratedGradients(task.model).attribute(v, task.baseline, n_steps=50, internal_batch_size=32, **task.args)
+    thin = lambda u: thinned(u, task.factor)                                 # linear: the mean slope is found behind it, and brought back once
+    slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target)
+    return (v - task.baseline)*torch.autograd.functional.vjp(thin, v, slope)[1]
 
 def _smooth_grad(v, task):
     from captum.attr import NoiseTunnel, Saliency
@@ -182,22 +184,23 @@ def attribute(
     if not callable(method) and method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = as_ecg(x)
     whole = as_records(x)
-    values, factor, _ = network_input(model, whole)
+    given = None if isinstance(baseline, str) else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
+    groups = [slice(k, k + batch_size) for k in range(0, len(whole), batch_size)]
+    for group in groups or [slice(0)]: values, factor, _ = network_input(model, whole[group])      # what cannot be taken is said before the first is explained
     output, run = _output(model, target, values, factor), METHODS.get(method, method) if isinstance(method, str) else method
-    if (run is _wave_ablation or isinstance(baseline, str) and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
-    compared = _compared(model, whole, baseline, marks)
-    waves = torch.from_numpy(waves_of(whole, marks)[0]) if run is _wave_ablation else None
-    device, was_training = _device(model), model.training
+    if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
+    device, was_training, result = _device(model), model.training, xr.zeros_like(whole)
+    rows = _rows(whole, getattr(model, 'leads', whole.lead.values))
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
-    parts = tqdm(range(0, len(values), batch_size), unit='batch', disable=not (slow and len(values) > batch_size if progress is None else progress))
     model.eval()
     try:
-        found = [_checked(run(values[k:k + batch_size].to(device), _Task(model, factor, output, compared[k:k + batch_size].to(device),
-            None if waves is None else waves[k:k + batch_size], seed + k)), values[k:k + batch_size].shape) for k in parts]
+        for group in tqdm(groups, unit='batch', disable=not (slow and len(groups) > 1 if progress is None else progress)):
+            part, own = whole[group], None if marks is None else marks[marks.record.isin(whole.record.values[group])]
+            values = network_input(model, part)[0].to(device)
+            compared = network_input(model, baseline_of(part, baseline, own) if given is None else part.copy(data=given[group]))[0].to(device)
+            waves = torch.from_numpy(waves_of(part, own)[0]) if run is _wave_ablation else None
+            result.values[group, rows] = _checked(run(values, _Task(model, factor, output, compared, waves, seed + group.start)), values.shape)
     finally: model.train(was_training)
-    result = xr.zeros_like(whole)
-    leads = list(getattr(model, 'leads', whole.lead.values))
-    result.loc[dict(lead=leads)] = np.concatenate(found)
     name = method if isinstance(method, str) else getattr(method, '__name__', 'own')
     result = result.assign_attrs(method=name, target=str(target if target is not None else getattr(model, 'target', 0)), baseline=baseline if isinstance(baseline, str) else 'given')
     return result if 'record' in x.dims else result[0]
@@ -217,11 +220,14 @@ def _output(model, target, values, factor):
     if not 0 <= int(target) < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
     return int(target)
 
-def _compared(model, x, baseline, marks):
-    if isinstance(baseline, str): baseline = baseline_of(x, baseline, marks)
-    elif np.shape(baseline)[-2:] != x.shape[-2:]: raise ValueError(f"a baseline is shaped as the ECG, {x.shape}; this one is {np.shape(baseline)}")
-    values = x.copy(data=np.broadcast_to(np.asarray(baseline, 'float32'), x.shape))
-    return network_input(model, values)[0]
+def _rows(x, leads):
+    have = list(x.lead.values)
+    if lacking := [lead for lead in leads if lead not in have]: raise ValueError(f"the network reads {', '.join(lacking)}, which this ECG has not: a map would have no place there. Convert it first, by to_8_lead or to_12_lead")
+    return [have.index(lead) for lead in leads]
+
+def _shaped(baseline, x):
+    if np.shape(baseline)[-2:] != x.shape[-2:]: raise ValueError(f"a baseline is shaped as the ECG, {x.shape}; this one is {np.shape(baseline)}")
+    return baseline
 
 def _checked(found, shape):
     found = found.detach().cpu().float()
