@@ -138,7 +138,7 @@ def train(
     nodes:int=1, # machines: each runs the command, the others with --resume, MASTER_ADDR, MASTER_PORT and NODE_RANK set
     accelerator:str='auto', # auto, cpu, cuda, mps
     precision:str='32-true', # 32-true, 64-true or bf16-mixed
-    tracking:str=None, # MLflow: local, or a server's address
+    tracking:str='local', # MLflow: local (a file beside the run's folder), a server's address, or none
     resume:bool=False, # go on with a run that was paused, stopped or killed
 ):
     "Train a generator on your own ECGs, or go on"
@@ -147,7 +147,7 @@ def train(
     if not resume:
         if records is None: raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
         chosen = {k: v for k, v in dict(steps=steps, batch=batch).items() if v is not None}
-        plan_run(folder, model, records, table=table, seed=seed, devices=devices, nodes=nodes, accelerator=accelerator, precision=precision, tracking=tracking, **chosen)
+        plan_run(folder, model, records, table=table, seed=seed, devices=devices, nodes=nodes, accelerator=accelerator, precision=precision, tracking=None if tracking == 'none' else tracking, **chosen)
     ended = subprocess.call([sys.executable, '-m', 'deepsynthbody_nb.training.runs', folder])        # which starts itself again for each further device
     if ended: raise ValueError(f"{folder}: {Run(folder).state().get('why', f'the run ended with {ended}')}")
 

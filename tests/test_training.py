@@ -9,7 +9,7 @@ from deepsynthbody_nb.training.records import hold_back, public_table, read_reco
 from deepsynthbody_nb.training.runs import Run, plan_run, start, train
 
 KILLS = int(os.environ.get('KILLS', 1))
-SMALL = dict(steps=40, batch=8, save_every=5, sample_every=20, critic_steps=2, threads=1)
+SMALL = dict(steps=40, batch=8, save_every=5, sample_every=20, critic_steps=2, threads=1, tracking=None)
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +61,7 @@ def test_paused_stopped_and_found_again(tmp_path, records, whole):
 @pytest.mark.parametrize('model, steps, several', [('small', 12, 'devices'), ('conditional', 4, 'nodes')])
 def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps, several):
     "In double precision, since Adam makes much of a rounding error: what is left is 1e-16, grown by the game."
-    one, two = (plan_run(tmp_path/str(n), model, records, steps=steps, sample_every=steps, batch=8, threads=1, accelerator='cpu', precision='64-true', **{several: n}) for n in (1, 2))
+    one, two = (plan_run(tmp_path/str(n), model, records, steps=steps, sample_every=steps, batch=8, threads=1, accelerator='cpu', precision='64-true', tracking=None, **{several: n}) for n in (1, 2))
     with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
     begun = lambda run, rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
     processes = [begun(one, 0), begun(two, 0), *([begun(two, 1)] if several == 'nodes' else [])]           # two machines, which here are one
@@ -75,7 +75,7 @@ def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps
 def test_mixed_precision_learns_much_the_same(tmp_path, records, model):
     numbers = {}
     for precision in ('32-true', 'bf16-mixed'):
-        run = plan_run(tmp_path/precision, model, records, steps=3, sample_every=3, batch=4, threads=1, accelerator='cpu', precision=precision)
+        run = plan_run(tmp_path/precision, model, records, steps=3, sample_every=3, batch=4, threads=1, accelerator='cpu', precision=precision, tracking=None)
         assert train(run.folder, say=lambda *a: None) == 'finished'
         numbers[precision] = run.numbers()
     exact, mixed = numbers.values()
@@ -132,7 +132,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, records):
 
 
 def test_a_tracking_server_that_does_not_answer(tmp_path, records):
-    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=2), tracking='http://127.0.0.1:9')
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=2, tracking='http://127.0.0.1:9'))
     said = []
     assert train(run.folder, say=said.append) == 'finished'
     assert sum('cannot be reached' in text for text in said) == 1
@@ -140,7 +140,7 @@ def test_a_tracking_server_that_does_not_answer(tmp_path, records):
 
 def test_mlflow_is_told(tmp_path, records):
     from mlflow import MlflowClient
-    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, sample_every=4), tracking='local')
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, sample_every=4, tracking='local'))
     train(run.folder, say=lambda *a: None)
     kept = json.loads((run.folder/'mlflow.json').read_text())
     client = MlflowClient(kept['address'])
@@ -152,7 +152,7 @@ def test_mlflow_is_told(tmp_path, records):
 
 def test_mlflow_is_told_of_failure(tmp_path, records):
     from mlflow import MlflowClient
-    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, save_every=2), tracking='local')
+    run = plan_run(tmp_path/'run', 'small', records, **SMALL | dict(steps=4, save_every=2, tracking='local'))
     step, status = GAN.step, lambda kept: MlflowClient(kept['address']).get_run(kept['run']).info.status
     with pytest.MonkeyPatch.context() as m:
         m.setattr(GAN, 'step', lambda self, k: step(self, k) if k < 3 else 1/0)
@@ -170,6 +170,6 @@ def test_real_records_are_read(real_ecg):
 
 
 def test_the_shell_trains_and_goes_on(tmp_path, records):
-    assert main(['train', str(tmp_path/'run'), '--records', str(records), '--model', 'small', '--steps', '3', '--batch', '4']) == 0
+    assert main(['train', str(tmp_path/'run'), '--records', str(records), '--model', 'small', '--steps', '3', '--batch', '4', '--tracking', 'none']) == 0
     assert main(['train', str(tmp_path/'run'), '--resume']) == 0
     assert main(['train', str(tmp_path/'other')]) == 2

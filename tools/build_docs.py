@@ -25,7 +25,7 @@ def run_notebooks(copy):
         elif source.exists(): shutil.copy(source, copy/part)
     real = os.environ.get('DEEPSYNTHBODY_ECG') or str(ROOT.parent/'shared'/'data'/'ecg')      # where the pages that show real records look
     subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--timing', '--n-workers', str(os.cpu_count())], cwd=copy, check=True,
-                   env={**os.environ, 'PYTHONPATH': str(copy), 'DEEPSYNTHBODY_ECG': real})
+                   env={'OMP_NUM_THREADS': '1'} | os.environ | {'PYTHONPATH': str(copy), 'DEEPSYNTHBODY_ECG': real})   # as many notebooks at a time as cores: a thread each
 
 
 def check_pictures(copy):

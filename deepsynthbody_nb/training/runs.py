@@ -45,7 +45,7 @@ class Plan:
     nodes: int = 1              # machines
     precision: str = '32-true'  # one of `PRECISIONS`
     threads: int = None         # of a process on a CPU; all if not given
-    tracking: str = None        # MLflow's: 'local', an address such as http://host:5000, or none
+    tracking: str = 'local'     # MLflow's: a file beside the run's folder, an address such as http://host:5000, or None
     name: str = 'deepsynthbody' # MLflow's experiment
 
     @property

@@ -144,7 +144,7 @@ def _fields(records):
     return {name: _number(name) for name in _NUMBERS} | dict(
         records=_text('Records', 'folder with ECG files, or a Zarr store', value='' if records is None else str(records)), table=_text('Label table', 'CSV, if there is one'),
         model=widgets.Dropdown(options=list(MODELS), description='Model', **narrow),
-        tracking=widgets.Dropdown(options=[('none', 'none'), ('local file', 'local'), ('server', 'server')], description='MLflow', **narrow), address=_text('Address', 'http://localhost:5000', '440px'),
+        tracking=widgets.Dropdown(options=[('local file', 'local'), ('server', 'server'), ('none', 'none')], description='MLflow', **narrow), address=_text('Address', 'http://localhost:5000', '440px'),
         name=_text('Name', width='328px'), chosen=widgets.SelectMultiple(rows=9, layout={'width': 'auto'}), checkpoint=widgets.Select(rows=6, layout={'width': 'auto'}),
         sample_seed=widgets.BoundedIntText(0, min=0, max=2**31 - 1, description='Seed', **narrow), export=_text('To folder', width='328px'),
         superclass=widgets.Dropdown(options=['any', *SUPERCLASSES], description='Superclass', **narrow), sex=widgets.Dropdown(options=['any', 'female', 'male'], description='Sex', **narrow),
