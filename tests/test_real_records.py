@@ -89,10 +89,10 @@ def test_every_record_is_measured(records, real_ecg, tell):
 
 
 def test_every_record_is_drawn(records, tmp_path):
-    for (collection, name), x in records[0].items():
+    for k, x in enumerate(records[0].values()):
         page = draw_ecg(x)
         inked = [line for line in page.mm.lines if len(line.get_xdata()) > 100]
         assert len(inked) == 13
         seconds = min(x.sizes['time']/500, 10)
         assert sum(len(line.get_xdata()) for line in inked[:12]) == 3*seconds*500
-        page.savefig(tmp_path/'page.png', dpi=30)
+        if k % 10 == 0: page.savefig(tmp_path/'page.png', dpi=30)
