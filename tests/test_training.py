@@ -34,9 +34,8 @@ def same(a, b): return all(torch.equal(a[n][k], b[n][k]) for n in a for k in a[n
 
 
 def test_killed_at_random_and_resumed_it_ends_the_same(tmp_path, records, whole, tell):
-    run, chance, survived = start(tmp_path/'run', 'small', records, **SMALL), random.Random(), []
-    for _ in range(KILLS):
-        enough = chance.randrange(SMALL['steps'])
+    run, survived = start(tmp_path/'run', 'small', records, **SMALL), []
+    for enough in sorted(random.sample(range(SMALL['steps']), KILLS)):
         while run.state()['state'] in ('starting', 'reading') or run.state()['state'] == 'running' and len(run.numbers()) < enough: time.sleep(.02)
         at = run.state()
         if at['state'] == 'running': os.kill(at['process'], signal.SIGKILL)

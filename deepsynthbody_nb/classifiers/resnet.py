@@ -153,7 +153,7 @@ NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': '
     **{m: f'{m} from ten seconds' for m in MEASURES}, **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
-_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='d3c3168721f07c81eeb092a0aa3b9e5c115ff378380443f1ea1c7ffbb8836cb4')
+_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='be2c2cec181b0fbe1f03dd795182e3c0e42f56a72080157da1136d533137d3dc')
 
 @functools.lru_cache(maxsize=None)
 @torch.inference_mode(False)
