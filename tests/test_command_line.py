@@ -45,9 +45,10 @@ def test_draw_measure_convert(made, tmp_path):
 ])
 def test_a_mistake_is_one_sentence(words, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    try: status = main(list(words))
-    except SystemExit as e: status = e.code                                 # of argparse
-    assert status == 2 and says in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+    try: status, usage = main(list(words)), 0
+    except SystemExit as e: status, usage = e.code, 1                       # of argparse, which says how it should be
+    said = capsys.readouterr().err.splitlines()
+    assert status == 2 and says in said[-1] and (len(said) == 1 or usage) and list(tmp_path.iterdir()) == []
 
 
 def test_a_mistake_in_the_shell(tmp_path):

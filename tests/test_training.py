@@ -35,7 +35,7 @@ def same(a, b): return all(torch.equal(a[n][k], b[n][k]) for n in a for k in a[n
 
 def test_killed_at_random_and_resumed_it_ends_the_same(tmp_path, records, whole, tell):
     run, survived = start(tmp_path/'run', 'small', records, **SMALL), []
-    for enough in sorted(random.sample(range(SMALL['steps']), KILLS)):
+    for enough in sorted(random.choices(range(SMALL['steps']), k=KILLS)):
         while run.state()['state'] in ('starting', 'reading') or run.state()['state'] == 'running' and len(run.numbers()) < enough: time.sleep(.02)
         at = run.state()
         if at['state'] == 'running': os.kill(at['process'], signal.SIGKILL)
@@ -64,7 +64,9 @@ def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps
     with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
     begun = lambda run, rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
     processes = [begun(one, 0), begun(two, 0), *([begun(two, 1)] if several == 'nodes' else [])]           # two machines, which here are one
-    assert {p.wait(200) for p in processes} == {0}
+    try: assert {p.wait(200) for p in processes} == {0}
+    finally:
+        for p in processes: p.kill()
     apart = float((abs(one.numbers() - two.numbers())/abs(one.numbers())).max().max())
     assert len(two.numbers()) == steps and apart < 1e-6
     tell(f'two processes (gloo, as two {several}) and one, same global batch, {steps} steps of {model!r} in double precision: numbers differ by at most {apart:.0e} of themselves')
@@ -103,7 +105,7 @@ def test_what_cannot_be_learnt_from_is_named(tmp_path):
 
 
 def test_bad_plans_are_one_sentence(tmp_path, records, capsys):
-    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--precision', '16-mixed'], "unknown precision '16-mixed'"), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
+    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--precision', '16-mixed'], "unknown precision '16-mixed'"), (['--tracking', 'somewhere'], 'tracking must be'), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
         assert main(['train', str(tmp_path/words[1]), '--records', str(records), *words]) == 2 and said in capsys.readouterr().err
     run = plan_run(tmp_path/'changed', 'small', records, **SMALL | dict(steps=1))
     train(run.folder, say=lambda *a: None)

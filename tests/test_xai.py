@@ -93,6 +93,13 @@ def test_blanking_takes_one_wave_and_no_other(x):
     assert changed[0].values.any() and not (changed[0].values & ~inside).any()
 
 
+def test_a_zarr_store_is_explained(x, tmp_path):
+    import xarray as xr
+    x.to_dataset(name='ecg').to_zarr(tmp_path/'x.zarr')
+    lazy, model = xr.open_zarr(tmp_path/'x.zarr').ecg, load_classifier('superclass')
+    assert abs(attribute(model, lazy, 'MI', 'saliency')).max() > 0 and np.allclose(attribute(model, lazy, 'MI', 'saliency'), attribute(model, x, 'MI', 'saliency'), atol=1e-6)
+
+
 def test_memory_does_not_grow_with_the_records(tell):
     "But for the maps themselves: 16 records, and 144, each in a process of its own."
     code = "import numpy as np, torch; from deepsynthbody_nb.signals.leads import as_ecg; from deepsynthbody_nb.classifiers.resnet import load_classifier; from deepsynthbody_nb.xai.attribution import attribute\ntorch.set_num_threads(1); x = as_ecg(np.random.default_rng(0).normal(0, .2, ({n}, 8, 5000)).astype('float32'))\nattribute(load_classifier('superclass'), x, 'MI', 'saliency', progress=False)\nprint(next(int(line.split()[1])/1000 for line in open('/proc/self/status') if line.startswith('VmHWM')))"

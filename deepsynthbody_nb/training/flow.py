@@ -101,7 +101,7 @@ class FlowTraining:
             torch.manual_seed(seed)
             flow = Flow()
         flow.codec.learn(*self.hearts.batch(max(512, 2*len(self.hearts.beats)), stream(seed, -1))[0])
-        for part in flow.velocity.modules():
+        for part in [] if self.team.alone else flow.velocity.modules():
             if isinstance(part, Dropout): part.whole, part.rows = batch, self.team.rows
         self.networks = dict(flow=self.team.put(flow), mean=self.team.put(copy.deepcopy(flow)).requires_grad_(False).eval())
         self.optimisers = dict(velocity=torch.optim.AdamW(flow.velocity.parameters(), learning_rate, (.9, .98), weight_decay=.01))

@@ -54,7 +54,7 @@ def waves_in(
     "The waves over all leads, beat by beat."
     own = marks[marks.lead.eq('all') & (marks.beat >= 0) & marks.record.isin(records)]
     wide = own.pivot_table(index=['record', 'beat'], columns='wave', values=['onset_s', 'offset_s'])
-    wide = wide.reindex(columns=[(side, wave) for wave in ('P', 'QRS', 'T') for side in ('onset_s', 'offset_s')])
+    wide = wide.reindex(columns=[(side, wave) for wave in ('P', 'QRS', 'T') for side in ('onset_s', 'offset_s')]).dropna(subset=[('onset_s', 'QRS'), ('offset_s', 'QRS')])
     each = {record: part.to_numpy() for record, part in wide.groupby(level='record')}
     out = np.full((len(records), max(map(len, each.values()), default=1), 6), np.nan, 'float32')
     for row, record in zip(out, records): row[:len(each.get(record, ()))] = each.get(record, np.empty((0, 6)))
@@ -76,8 +76,8 @@ def other_hearts(
     uniform, normal = (lambda *s: torch.rand(*s, generator=generator)), (lambda *s: torch.randn(*s, generator=generator))
     some, rate = (lambda share, *s: (uniform(*s) < share).float()), 500 if model.view == 'beat' else 100
     wider = torch.exp(some(.6, n)*(.15 + .45*uniform(n))*torch.where(uniform(n) < .8, 1., -.5))
-    later = some(.6, n)*(.13*uniform(n) - .04)*rate
-    old, new, wider, later = _moved(waves, wider, later, rate)
+    earlier = some(.6, n)*(.13*uniform(n) - .04)*rate
+    old, new, wider, earlier = _moved(waves, wider, earlier, rate)
     p = torch.arange(float(time)).expand(n, -1).contiguous()
     k = torch.searchsorted(new, p).clamp(1, new.shape[1] - 1)
     (a, b), (begin, end) = ((v.gather(1, k - 1), v.gather(1, k)) for v in (new, old))
@@ -91,9 +91,9 @@ def other_hearts(
     t, qrs = taller[:, None]*leadwise(.05), torch.exp(some(.5, n, 1)*.5*normal(n, 1))*leadwise(.15)
     t[:, model.leads.index('II')] = taller
     change = (1 + (t - 1)[..., None]*within(q_off + .036*rate, t_off + .03*rate, .008*rate))*(1 + (qrs - 1)[..., None]*within(q_on - .006*rate, q_off + .006*rate, .003*rate))
-    return line + (x - line)*change, {'qrs_ms': y*wider, 'pr_ms': y + 1000/rate*later}.get(model.target, y*taller)
+    return line + (x - line)*change, {'qrs_ms': y*wider, 'pr_ms': y + 1000/rate*earlier}.get(model.target, y*taller)
 
-def _moved(waves, wider, later, rate):
+def _moved(waves, wider, earlier, rate):
     "The ends of all waves in order, before and after, shape (n, 6·beats + 2); and what of the changes there was room for."
     p_on, p_off, q_on, q_off, t_on, t_off = waves.unbind(2)
     q_on, q_off = (torch.where(v.isnan(), 1e5 + 6*torch.arange(v.shape[1])*rate, v) for v in (q_on, q_off))       # beats that are not there: far away
@@ -101,15 +101,15 @@ def _moved(waves, wider, later, rate):
     p_on, p_off = filled(p_on, q_on - .16*rate), filled(p_off, q_on - .06*rate)
     t_on, t_off = filled(t_on, q_off + .12*rate), filled(t_off, q_off + .3*rate)
     grown = (wider[:, None] - 1)*(q_off - q_on)/2
-    later = torch.maximum(later, -.7*(q_on - p_off).amin(1).clamp(min=0))
-    pause, need = p_on[:, 1:] - t_off[:, :-1], 2*grown[:, 1:] + later[:, None]
+    earlier = torch.maximum(earlier, -.7*(q_on - p_off).amin(1).clamp(min=0))
+    pause, need = p_on[:, 1:] - t_off[:, :-1], 2*grown[:, 1:] + earlier[:, None]
     share = torch.where(need > 0, .7*pause/need.clamp(min=1e-3), 1.).clamp(0, 1).amin(1, keepdim=True) if need.shape[1] else torch.ones(len(need), 1)
-    grown, later = share*grown, share*later[:, None]
+    grown, earlier = share*grown, share*earlier[:, None]
     ends = lambda *v: F.pad(torch.stack(v, 2).flatten(1), (1, 1))
     old = ends(p_on, p_off, q_on, q_off, t_on, t_off)
-    new = ends(p_on - grown - later, p_off - grown - later, q_on - grown, q_off + grown, t_on + grown, t_off + grown)
+    new = ends(p_on - grown - earlier, p_off - grown - earlier, q_on - grown, q_off + grown, t_on + grown, t_off + grown)
     for v in (old, new): v[:, 0], v[:, -1] = -1e5, 1e7
-    return old, new, 1 + share[:, 0]*(wider - 1), later[:, 0]
+    return old, new, 1 + share[:, 0]*(wider - 1), earlier[:, 0]
 
 # %% ../../nbs/training/04_intervals.ipynb #51b3e502
 def train_regressor(
@@ -123,8 +123,12 @@ def train_regressor(
 )->Regressor: # In evaluation mode
     "Teach one network one measure; raises `ValueError` for waves where it is not known what the measure becomes."
     if waves is not None and target not in OTHERS: raise ValueError(f"waves serve {', '.join(OTHERS)}; leave them out for {target}")
-    values = torch.tensor(np.asarray(values, 'float32'))
-    told = torch.nonzero(values.isfinite())[:, 0]
+    values, known = torch.tensor(np.asarray(values, 'float32')), True
+    if waves is not None:
+        waves = torch.as_tensor(waves)
+        if len(waves) != len(signals): raise ValueError(f"there are waves of {len(waves)} records, and {len(signals)} signals; give one for each")
+        known = waves[..., 5 if target.startswith('t_') else 2].isfinite().any(1)
+    told = torch.nonzero(values.isfinite() & known)[:, 0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, g = Regressor(target, view), torch.Generator().manual_seed(seed)

@@ -55,6 +55,7 @@ class Plan:
         if self.model not in MODELS: raise ValueError(f"unknown model {self.model!r}; known are {', '.join(MODELS)}")
         for name, least in dict(steps=1, batch=1, seed=0, save_every=1, sample_every=1, devices=1, nodes=1).items(): _whole(name, getattr(self, name), least)
         if self.precision not in PRECISIONS: raise ValueError(f"unknown precision {self.precision!r}; known are {', '.join(PRECISIONS)}")
+        if self.tracking not in (None, 'local') and '://' not in self.tracking: raise ValueError(f"tracking must be 'local', an address such as http://host:5000, or None; got {self.tracking!r}")
         if self.batch % self.processes: raise ValueError(f"a batch of {self.batch} cannot be dealt to {self.processes} processes alike; choose a multiple of {self.processes}")
         known = ('learning_rate',) if self.model == 'conditional' else ('learning_rate', 'penalty', 'critic_steps', 'full_scale', *(['seconds'] if self.model == 'small' else []))
         if unknown := [k for k in self.settings if k not in known]: raise ValueError(f"{self.model} has no setting {unknown[0]!r}; known are {', '.join(known)}")
@@ -113,11 +114,12 @@ class Tracking:
     def __init__(self, folder:Path, plan:Plan, say=print):
         self.client, self.say, self.waiting = None, say, []
         if plan.tracking is None: return
+        from filelock import FileLock
         try: from mlflow import MlflowClient
         except ImportError: say('MLflow is not installed: pip install "deepsynthbody_nb[training]" brings it; the run goes on without'); return
         for name, value in dict(MLFLOW_HTTP_REQUEST_MAX_RETRIES='1', MLFLOW_HTTP_REQUEST_TIMEOUT='5').items(): os.environ.setdefault(name, value)
         self.address = f"sqlite:///{(folder.parent/'mlflow.db').resolve()}" if plan.tracking == 'local' else plan.tracking
-        with self.trying():
+        with self.trying(), FileLock(folder.parent/'mlflow.lock') if plan.tracking == 'local' else contextlib.nullcontext():   # one run at a time makes the file
             client, kept = MlflowClient(self.address), folder/'mlflow.json'
             if kept.exists(): self.run = json.loads(kept.read_text())['run']
             else:
@@ -170,15 +172,21 @@ def train(
     from lightning_fabric import Fabric
     folder = Path(folder)
     plan = read_plan(folder)
-    if plan.threads: torch.set_num_threads(plan.threads)
-    fabric = Fabric(accelerator=plan.accelerator, devices=plan.devices, num_nodes=plan.nodes, precision=plan.precision, strategy='ddp' if plan.processes > 1 else 'auto')
-    fabric.launch()
-    if fabric.global_rank > 0: return _steps(folder, plan, fabric, lambda *a: None)
+    if plan.nodes > 1 and (lacking := [name for name in ('MASTER_ADDR', 'MASTER_PORT', 'NODE_RANK') if name not in os.environ]):
+        raise ValueError(f"{folder}: is a run on {plan.nodes} machines, and {', '.join(lacking)} is not set in the environment; the first two name the first machine, NODE_RANK is the number of this one, from 0")
+    def launched():
+        fabric = Fabric(accelerator=plan.accelerator, devices=plan.devices, num_nodes=plan.nodes, precision=plan.precision, strategy='ddp' if plan.processes > 1 else 'auto')
+        fabric.launch()                                                      # waits for the others, and chooses a number of threads
+        if plan.threads: torch.set_num_threads(plan.threads)
+        return fabric
+    if any(os.environ.get(name, '0') != '0' for name in ('NODE_RANK', 'LOCAL_RANK')): return _steps(folder, plan, launched(), lambda *a: None)
     lock = FileLock(folder/'lock')
     try: lock.acquire(timeout=2)                                            # who watches it takes the lock for a moment
     except Timeout: raise BlockingIOError(f"{folder}: another process is at this run; pause it first") from None
     with lock:
-        try: state = _steps(folder, plan, fabric, say)
+        try:
+            _state(folder, 'starting')
+            state = _steps(folder, plan, launched(), say)
         except BaseException as e:
             with contextlib.suppress(OSError): _state(folder, 'failed' if isinstance(e, Exception) else 'stopped', why=f'{type(e).__name__}: {e}')
             raise
@@ -225,8 +233,8 @@ def _steps(folder, plan, fabric, say):
                 return asked
             numbers = task.step(k)
             if first: book.write(k + 1, numbers)
-    except Exception:
-        if first: book.tracking.end('failed')
+    except BaseException as e:
+        if first: book.tracking.end('failed' if isinstance(e, Exception) else 'stopped')
         raise
     if first: book.end('finished', total)
     return 'finished'
@@ -235,10 +243,11 @@ class _Book:
     "What the first process writes down of a run."
     def __init__(self, folder, plan, task, records, start, say):
         self.folder, self.plan, self.task, self.say, self.before = folder, plan, task, say, []
-        self.tracking, self.real = Tracking(folder, plan, say), _yardstick(plan, records)
+        self.real = _yardstick(plan, records)
         for name in ('numbers', 'quality'): _cut(folder/f'{name}.jsonl', start)
         self.lines = open(folder/'numbers.jsonl', 'a')
         self.state('running', start)
+        self.tracking = Tracking(folder, plan, say)
 
     def state(self, state, step): _state(self.folder, state, step=step, steps=self.plan.steps)
 
@@ -374,11 +383,12 @@ class Run:
         maker = load_file(self.folder/'weights'/f'{kept[-1] if step is None else step:07}.safetensors')
         if self.plan.model == 'conditional':
             from deepsynthbody_nb.generators.flow import Flow, draw_ecgs
-            flow = Flow().eval()
+            with torch.random.fork_rng(devices=[]): flow = Flow().eval()
             flow.load_state_dict(maker)
             return draw_ecgs(flow, n, seed, condition)
         if condition is not None: raise ValueError(f"the model {self.plan.model!r} takes no condition; leave condition= out")
-        generator, (leads, rate, samples, full_scale) = NEW[self.plan.model](), FORMS[self.plan.model]
+        leads, rate, samples, full_scale = FORMS[self.plan.model]
+        with torch.random.fork_rng(devices=[]): generator = NEW[self.plan.model]()
         generator.load_state_dict(maker)
         return made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
 

@@ -11,7 +11,7 @@ __all__ = ['WAVES', 'BASELINES', 'METHODS', 'waves_of', 'baseline_of', 'ironed',
 import functools, warnings
 import numpy as np, pandas as pd, torch, xarray as xr
 from torch import nn
-from ..classifiers.resnet import answer, network_input, thinned
+from ..classifiers.resnet import ResNet1d, answer, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg, as_records, to_12_lead
@@ -113,6 +113,7 @@ def _input_x_gradient(v, task):
 
 def _integrated_gradients(v, task):
     from captum.attr import IntegratedGradients
+    if not isinstance(task.model, ResNet1d): return IntegratedGradients(task.model).attribute(v, task.baseline, n_steps=50, internal_batch_size=32, **task.args)
     thin = lambda u: thinned(u, task.factor)                                 # linear: the mean slope is found behind it, and brought back once
     slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target)
     return (v - task.baseline)*torch.autograd.functional.vjp(thin, v, slope)[1]
@@ -183,14 +184,14 @@ def attribute(
     if not isinstance(model, nn.Module): raise TypeError(f"model is a torch.nn.Module, such as load_classifier('superclass'); got {type(model).__name__}")
     if not callable(method) and method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = as_ecg(x)
-    whole = as_records(x)
+    whole = as_records(x).compute()                                          # a Zarr store is read here
     given = None if isinstance(baseline, str) else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
     groups = [slice(k, k + batch_size) for k in range(0, len(whole), batch_size)]
     for group in groups or [slice(0)]: values, factor, _ = network_input(model, whole[group])      # what cannot be taken is said before the first is explained
     output, run = _output(model, target, values, factor), METHODS.get(method, method) if isinstance(method, str) else method
     if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
     device, was_training, result = _device(model), model.training, xr.zeros_like(whole)
-    rows = _rows(whole, getattr(model, 'leads', whole.lead.values))
+    rows = _rows(whole, whole.lead.values if factor is None else model.leads)
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
     model.eval()
     try:
