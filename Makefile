@@ -33,7 +33,7 @@ demo: .venv/base
 	@echo "all in $(CURDIR)/demo"
 
 test: docs
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not clock'
+	$(BIN)/python -m pytest -n $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)') --dist worksteal -m 'not clock'
 	$(BIN)/python -m pytest -m clock
 
 docs: .venv/dev
