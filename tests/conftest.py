@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 import pytest
 
-if 'PYTEST_XDIST_WORKER' in os.environ: os.environ.setdefault('OMP_NUM_THREADS', '1')     # a worker a core and one more, which waits: a thread each
+if 'PYTEST_XDIST_WORKER' in os.environ: os.environ.setdefault('OMP_NUM_THREADS', '1')     # as many workers as cores: a thread each
 pytest_plugins = ['browser_bench']
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI') == 'true'

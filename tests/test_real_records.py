@@ -88,11 +88,11 @@ def test_every_record_is_measured(records, real_ecg, tell):
     assert 'clipping: V2, V4' in quality['ludb', '109'] and quality['ptbxl500', '00162_hr'] == 'not what I and II make: aVR, aVF'
 
 
-def test_every_third_record_is_drawn(records, tmp_path):
-    for k, x in enumerate(list(records[0].values())[::3]):
+def test_every_record_is_drawn(records, tmp_path):
+    for x in records[0].values():
         page = draw_ecg(x)
         inked = [line for line in page.mm.lines if len(line.get_xdata()) > 100]
         assert len(inked) == 13
         seconds = min(x.sizes['time']/500, 10)
         assert sum(len(line.get_xdata()) for line in inked[:12]) == 3*seconds*500
-        if k % 10 == 0: page.savefig(tmp_path/'page.png', dpi=30)
+        page.savefig(tmp_path/'page.png', dpi=30)

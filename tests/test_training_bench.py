@@ -63,7 +63,11 @@ def test_in_jupyterlab(lab, there, tell):
     time.sleep(3); assert bench.step() == rested and bench.button('Pause').is_disabled()
     bench.button('Resume').click(); bench.reaches(rested + 20)
 
-    page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for()
+    page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for(); page.wait_for_timeout(2000)
+    page.reload(wait_until='domcontentloaded')                               # the same kernel, another page
+    bench.button('Pause').wait_for(timeout=90_000)
+    seen = bench.step(); bench.reaches(seen + 20)
+
     page.get_by_role('menuitem', name='Kernel', exact=True).click()          # the notebook's process ends; the run's does not
     page.locator('.lm-Menu-itemLabel', has_text=re.compile(r'^Shut Down Kernel$')).click()
     page.wait_for_timeout(3000)

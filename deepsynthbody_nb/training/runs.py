@@ -167,30 +167,31 @@ def train(
 )->str: # 'finished', 'paused' or 'stopped'
     """Go on with a run, from its last checkpoint or from the beginning, until it is done, paused or stopped.
 
-    Raises `ValueError` if the records are not those it began with, `BlockingIOError` if another process is at it, and what went wrong."""
+    Raises `ValueError` if the records are not those it began with, or if one of several machines does not know which it is, `BlockingIOError` if another process is at it, and what went wrong."""
     from filelock import FileLock, Timeout
-    from lightning_fabric import Fabric
     folder = Path(folder)
     plan = read_plan(folder)
     if plan.nodes > 1 and (lacking := [name for name in ('MASTER_ADDR', 'MASTER_PORT', 'NODE_RANK') if name not in os.environ]):
         raise ValueError(f"{folder}: is a run on {plan.nodes} machines, and {', '.join(lacking)} is not set in the environment; the first two name the first machine, NODE_RANK is the number of this one, from 0")
-    def launched():
-        fabric = Fabric(accelerator=plan.accelerator, devices=plan.devices, num_nodes=plan.nodes, precision=plan.precision, strategy='ddp' if plan.processes > 1 else 'auto')
-        fabric.launch()                                                      # waits for the others, and chooses a number of threads
-        if plan.threads: torch.set_num_threads(plan.threads)
-        return fabric
-    if any(os.environ.get(name, '0') != '0' for name in ('NODE_RANK', 'LOCAL_RANK')): return _steps(folder, plan, launched(), lambda *a: None)
+    if any(os.environ.get(name, '0') != '0' for name in ('NODE_RANK', 'LOCAL_RANK')): return _steps(folder, plan, _launched(plan), lambda *a: None)
     lock = FileLock(folder/'lock')
     try: lock.acquire(timeout=2)                                            # who watches it takes the lock for a moment
     except Timeout: raise BlockingIOError(f"{folder}: another process is at this run; pause it first") from None
     with lock:
         try:
             _state(folder, 'starting')
-            state = _steps(folder, plan, launched(), say)
+            state = _steps(folder, plan, _launched(plan), say)
         except BaseException as e:
             with contextlib.suppress(OSError): _state(folder, 'failed' if isinstance(e, Exception) else 'stopped', why=f'{type(e).__name__}: {e}')
             raise
     return state
+
+def _launched(plan):
+    from lightning_fabric import Fabric
+    fabric = Fabric(accelerator=plan.accelerator, devices=plan.devices, num_nodes=plan.nodes, precision=plan.precision, strategy='ddp' if plan.processes > 1 else 'auto')
+    fabric.launch()                                                          # waits for the others, and chooses a number of threads
+    if plan.threads: torch.set_num_threads(plan.threads)
+    return fabric
 
 def read_plan(folder)->Plan:
     "The plan of a run; raises `FileNotFoundError` where there is none."
