@@ -9,7 +9,8 @@ __all__ = ['LEADS_8', 'LEADS_12', 'FRANK', 'LIMB', 'FLAT_MV', 'INVERSE_DOWER', '
            'as_records', 'lead_names', 'to_leads', 'to_12_lead', 'to_8_lead', 'einthoven_error', 'dead_leads',
            'to_frank']
 
-# %% ../../nbs/signals/00_leads.ipynb #d68acfb2
+# %% ../../nbs/signals/00_leads.ipynb #8dd43fbc
+import functools
 import numpy as np, xarray as xr
 
 # %% ../../nbs/signals/00_leads.ipynb #09304ad9
@@ -87,7 +88,8 @@ def _label(values, sampling_rate, leads):
 # %% ../../nbs/signals/00_leads.ipynb #c17a2421
 LIMB = {'I': (1, 0), 'II': (0, 1), 'III': (-1, 1), 'aVR': (-.5, -.5), 'aVL': (1, -.5), 'aVF': (-.5, 1)}  # weights of I and II
 
-# %% ../../nbs/signals/00_leads.ipynb #7a6e257d
+# %% ../../nbs/signals/00_leads.ipynb #6a027197
+@functools.lru_cache(maxsize=256)
 def _recipe(lead, have):
     "Which recorded leads, with which weights, make `lead`; None if they do not determine it."
     if lead not in LIMB: return {lead: 1.} if lead in have else None
@@ -125,10 +127,10 @@ def to_leads(
     x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
     have = list(x.lead.values.astype(str))
     if unknown := [n for n in leads if n not in LEADS_12 and n not in have]: raise ValueError(f"unknown leads {unknown}; known are {list(LEADS_12)} and the recorded {have}")
-    recipes = {n: _recipe(n, have) for n in leads}
+    recipes = {n: _recipe(n, tuple(have)) for n in leads}
     if missing := [n for n, r in recipes.items() if r is None]: raise ValueError(f"the leads {missing} are not determined by the recorded {have}; any two limb leads give the others, a chest lead has to be recorded")
-    made = [sum(x.sel(lead=s, drop=True)*np.float32(w) for s, w in r.items()) for r in recipes.values()]
-    return xr.concat(made, 'lead', coords='minimal', compat='override').assign_coords(lead=list(leads)).transpose(*x.dims).assign_attrs(x.attrs)
+    made = np.stack([sum(x.data[..., have.index(s), :]*np.float32(w) for s, w in r.items()) for r in recipes.values()], axis=-2)
+    return xr.DataArray(made, dims=x.dims, coords={k: c for k, c in x.coords.items() if 'lead' not in c.dims} | {'lead': list(leads)}, attrs=x.attrs).rename(x.name)
 
 # %% ../../nbs/signals/00_leads.ipynb #edf4cb6b
 def to_12_lead(
