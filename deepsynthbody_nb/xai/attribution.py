@@ -188,13 +188,14 @@ def attribute(
     given = None if isinstance(baseline, str) else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
     groups = [slice(k, k + batch_size) for k in range(0, len(whole), batch_size)]
     for group in groups or [slice(0)]: values, factor, _ = network_input(model, whole[group])      # what cannot be taken is said before the first is explained
-    output, run = _output(model, target, values, factor), METHODS.get(method, method) if isinstance(method, str) else method
+    run = METHODS[method] if isinstance(method, str) else method
     if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
     device, was_training, result = _device(model), model.training, xr.zeros_like(whole)
     rows = _rows(whole, whole.lead.values if factor is None else model.leads)
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
     model.eval()
     try:
+        output = _output(model, target, values, factor)
         for group in tqdm(groups, unit='batch', disable=not (slow and len(groups) > 1 if progress is None else progress)):
             part, own = whole[group], None if marks is None else marks[marks.record.isin(whole.record.values[group])]
             values = network_input(model, part)[0].to(device)
@@ -214,12 +215,14 @@ def _output(model, target, values, factor):
     if isinstance(target, str) and target != getattr(model, 'target', None):
         if target not in classes: raise ValueError(f"unknown class {target!r}; this network knows {', '.join(classes) or 'no classes by name: give the number of an output'}")
         return classes.index(target)
-    if target is None or isinstance(target, str):
-        if len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
-        return 0
-    with torch.no_grad(): n = answer(model, values[:1].to(_device(model)), factor).shape[-1]
-    if not 0 <= int(target) < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
-    return int(target)
+    if target is None and len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
+    with torch.no_grad(): shape = tuple(answer(model, values[:1].to(_device(model)), factor).shape)
+    if len(shape) not in (1, 2): raise ValueError(f"a network answers with one number a record, or one a class: shape (n,) or (n, classes); for one record this one gave {shape}")
+    n = shape[1] if len(shape) == 2 else 1
+    if target is None and n > 1: raise ValueError(f"which output? this network has {n}, numbered from 0")
+    wanted = 0 if target is None or isinstance(target, str) else int(target)
+    if not 0 <= wanted < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
+    return wanted if len(shape) == 2 else None
 
 def _rows(x, leads):
     have = list(x.lead.values)
@@ -236,7 +239,7 @@ def _checked(found, shape):
     if not torch.isfinite(found).all(): raise ValueError("the attribution is not finite: the network's output or slope is NaN or infinite for this record")
     return found.numpy()
 
-# %% ../../nbs/xai/00_attribution.ipynb #099d3696
+# %% ../../nbs/xai/00_attribution.ipynb #22a9b305
 def draw_attribution(
     x, # One ECG
     attribution, # Shaped as x

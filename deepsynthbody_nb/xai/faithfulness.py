@@ -59,7 +59,8 @@ def curve(
     if attribution is None: score = np.random.default_rng(seed).permutation(score.size)
     stages = replaced(*(own[::-1] if insertion else own), np.argsort(-score, axis=None, kind='stable'), PARTS, leads)
     values, factor, _ = network_input(model, stages)
-    with torch.inference_mode(): logit = answer(model, values, factor)[:, _output(model, target, values, factor)]
+    output = _output(model, target, values, factor)
+    with torch.inference_mode(): logit = answer(model, values, factor)[:, output] if output is not None else answer(model, values, factor)
     return pd.DataFrame(dict(part=PARTS, probability=logit.sigmoid().numpy()))
 
 def area(
