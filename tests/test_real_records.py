@@ -38,7 +38,7 @@ def test_every_record_is_read_in_millivolt(records):
 def test_ludb_headers_lie_and_reading_says_so(records, real_ecg):
     import wfdb
     found, said = records
-    warned = [key for key, heard in said.items() if any("breaks Einthoven's law" in h for h in heard)]
+    warned = [key for key, heard in said.items() if any("break Einthoven's law" in h for h in heard)]
     assert {c for c, _ in warned} == {'ludb'} and len(warned) == 150
     for key in warned:
         stored = wfdb.rdrecord(str(real_ecg/'ludb'/'data'/key[1]), physical=False).d_signal
@@ -89,10 +89,10 @@ def test_every_record_is_measured(records, real_ecg, tell):
 
 
 def test_every_record_is_drawn(records, tmp_path):
-    for x in records[0].values():
+    for k, x in enumerate(records[0].values()):
         page = draw_ecg(x)
         inked = [line for line in page.mm.lines if len(line.get_xdata()) > 100]
         assert len(inked) == 13
         seconds = min(x.sizes['time']/500, 10)
         assert sum(len(line.get_xdata()) for line in inked[:12]) == 3*seconds*500
-        page.savefig(tmp_path/'page.png', dpi=30)
+        if k % 10 == 0: page.savefig(tmp_path/'page.png', dpi=30)

@@ -12,7 +12,7 @@ import contextlib, functools, hashlib, os, re, tempfile, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, xarray as xr
-from .leads import LEADS_8, LEADS_12, as_ecg, einthoven_error, lead_name, rate_of
+from .leads import LEADS_8, LEADS_12, as_ecg, lead_name, rate_of
 
 # %% ../../nbs/signals/01_files.ipynb #ff99b095
 @contextlib.contextmanager
@@ -95,7 +95,7 @@ def _read_wfdb(path, sampling_rate):
     leads, scale = [lead_name(n) for n in record.sig_name], np.array([_MILLIVOLT[u.lower()] for u in record.units])
     x = as_ecg((physical*scale).T, rate, leads)
     if _gains_lie(stored, record, leads):
-        warnings.warn(f"{header}: in the header's units this record breaks Einthoven's law by {float(einthoven_error(x)):.2f} mV, its stored integers obey it; they are taken as µV")
+        warnings.warn(f"{header.parent}: in the units of its headers, records break Einthoven's law which their stored integers obey; those are taken as µV")   # in the same words, so Python says it once a folder
         x = as_ecg(np.where(np.isnan(physical), np.nan, stored/1000).T, rate, leads)
     return x.assign_attrs(comments=list(record.comments)) if record.comments else x
 

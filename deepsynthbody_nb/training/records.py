@@ -128,8 +128,7 @@ def read_records(
     leads, made, bad, changed = lead_names(leads), {}, {}, set()
     for name, load in tqdm(_found(source), unit='record', disable=not progress):
         if name in made: raise ValueError(f"two records are called {name!r}; labels could not be told apart, rename one")
-        x = load()
-        try: made[name] = _ready(x, rate, seconds, leads, band)
+        try: x = load(); made[name] = _ready(x, rate, seconds, leads, band)
         except ValueError as e:
             bad[name] = str(e)
             if not leave_out: raise ValueError(f"record {name!r}: {e}; mend it, or pass leave_out=True") from e
