@@ -15,15 +15,15 @@ help:
 .venv/base: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 .venv/lab: .venv/base
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e ".[lab]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab]"
 	@touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,training,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,training,dev]"
 	@touch $@
 
 demo: .venv/base

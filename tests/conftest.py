@@ -22,6 +22,10 @@ def real_ecg():
     return REAL
 
 
+def pytest_collection_modifyitems(items): # what waits for a browser takes longest: at the end, one core would wait for it
+    items.sort(key=lambda item: 'page' not in item.fixturenames)
+
+
 @pytest.fixture
 def tell(request):
     "Say something at the end of the test run: figures measured, records found wanting."

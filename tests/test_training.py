@@ -62,9 +62,11 @@ def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps
     "In double precision, since Adam makes much of a rounding error: what is left is 1e-16, grown by the game."
     one, two = (plan_run(tmp_path/str(n), model, records, steps=steps, sample_every=steps, batch=8, threads=1, accelerator='cpu', precision='64-true', tracking=None, **{several: n}) for n in (1, 2))
     with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
-    begun = lambda run, rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', run.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
-    processes = [begun(one, 0), begun(two, 0), *([begun(two, 1)] if several == 'nodes' else [])]           # two machines, which here are one
-    try: assert {p.wait(200) for p in processes} == {0}
+    begun = lambda rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', two.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
+    processes = [begun(0), *([begun(1)] if several == 'nodes' else [])]      # two machines, which here are one
+    try:
+        assert train(one.folder, say=lambda *a: None) == 'finished'
+        assert {p.wait(200) for p in processes} == {0}
     finally:
         for p in processes: p.kill()
     apart = float((abs(one.numbers() - two.numbers())/abs(one.numbers())).max().max())
