@@ -71,9 +71,9 @@ print(time.perf_counter() - t, int(re.search(r'VmHWM:\s+(\d+)', open('/proc/self
 if __name__ == '__main__':
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     rounds, largest = (numbers + [5, 10_000][len(numbers):])[:2]
-    about = f"{platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__.partition('+')[0]}, {rounds} rounds of {N} records"
+    about = f"{platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__.partition('+')[0]}"
     tables = dict(beside=beside(rounds), arithmetic=arithmetic(4*rounds), growth=growth(largest))
-    print(about)
+    print(f'{about}; {rounds} rounds of {N} records')
     print(tables['beside'].groupby(['threads', 'what'], sort=False)[['ms', 'times']].quantile([.1, .5, .9]).unstack().round(2).to_string())
     print(tables['arithmetic'].round(2).to_string()); print(tables['growth'].round(2).to_string())
     if '--save' in sys.argv:

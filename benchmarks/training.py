@@ -1,4 +1,7 @@
-"One step of Pulse2Pulse's training at batch 16: ours beside the published recipe written plainly, same networks, same mathematics."
+"""One step of Pulse2Pulse's training at batch 16: ours beside the published recipe written plainly, same networks, same mathematics.
+
+    python benchmarks/training.py [--save]
+"""
 import os, platform, subprocess, sys, time
 from pathlib import Path
 import pandas as pd, torch
@@ -70,10 +73,10 @@ def main():
             rows.append(dict(round=k, which=which, critic_s=critic, generator_s=generator, step_s=5*critic + generator, peak_gb=peak))
             print(rows[-1], flush=True)
     table = pd.DataFrame(rows).assign(machine=f"{platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__.partition('+')[0]}")
-    table.round(3).to_csv(HERE/'training.csv', index=False)
+    if '--save' in sys.argv: table.round(3).to_csv(HERE/'training.csv', index=False)
     print(table.groupby('which')[['critic_s', 'generator_s', 'step_s', 'peak_gb']].agg(['median', 'min', 'max']).round(2).to_string())
     by = table.pivot(index='round', columns='which', values='step_s')
     print('times as fast, round by round:', (by.plain/by.ours).round(2).tolist())
 
 
-if __name__ == '__main__': measure(sys.argv[1]) if len(sys.argv) > 1 else main()
+if __name__ == '__main__': measure(sys.argv[1]) if sys.argv[1:2] in (['plain'], ['ours']) else main()

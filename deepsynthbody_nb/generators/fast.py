@@ -1,4 +1,4 @@
-"""The same network as a chain of matrix products: little more than a third of the arithmetic, and close to what the processor can do.
+"""The same network as a chain of matrix products: little more than a third of the arithmetic, at six tenths of the rate of the processor's best.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/fast.html.md"""
 

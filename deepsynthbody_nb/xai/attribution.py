@@ -1,4 +1,4 @@
-"""What of an ECG made a network say what it said: eleven methods, one call, and an answer with the leads and the clock of the ECG.
+"""What of an ECG made a network say what it said: ten methods, one call, and an answer with the leads and the clock of the ECG.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/attribution.html.md"""
 
