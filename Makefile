@@ -1,6 +1,8 @@
 # Two commands: `make demo` and `make test`. Each sets up what it needs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true     # on all cores; pip's own takes one
 .PHONY: help demo test lab docs bench export clean
 .DEFAULT_GOAL := help
 
@@ -15,15 +17,18 @@ help:
 .venv/base: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; say make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PIP) -e .
+	@$(COMPILE)
 	@touch $@
 
 .venv/lab: .venv/base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab]"
+	$(PIP) -e ".[lab]"
+	@$(COMPILE)
 	@touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,bulk,training,dev]"
+	$(PIP) -e ".[lab,bulk,training,dev]"
+	@$(COMPILE)
 	@touch $@
 
 demo: .venv/base

@@ -58,9 +58,9 @@ def test_sliders_on_fresh_seeds(tell):
     shipped, values = shipped_table('controls', 'effects.csv'), np.linspace(-2, 2, 9)
     again = {}
     for control in ('heart_rate', 'r_amplitude', 't_amplitude'):
-        with warnings.catch_warnings(action='ignore'): found = [measure(ecg.vary(control, values, seed=seed))[CONTROLS[control]] for seed in range(700, 706)]
+        with warnings.catch_warnings(action='ignore'): found = [measure(ecg.vary(control, values, seed=seed))[CONTROLS[control]] for seed in range(700, 704)]
         again[control] = np.mean([spearmanr(values, f)[0] for f in found])
-    tell('slider against its measure, Spearman, mean over 6 fresh seeds: ' + ', '.join(f'{c} {r:.3f}' for c, r in again.items()))
+    tell('slider against its measure, Spearman, mean over 4 fresh seeds: ' + ', '.join(f'{c} {r:.3f}' for c, r in again.items()))
     assert again['heart_rate'] > .95 and min(again.values()) > .8
     means = shipped.groupby('control').spearman.mean()
     assert shipped.groupby('control').start.nunique().min() >= 50 and set(means.index) == set(CONTROLS)
@@ -119,14 +119,14 @@ def test_the_users_random_stream_is_left_alone():
 
 
 def test_real_records_are_found_and_edited(real_ecg, tell):
-    "Three of LUDB's records in sinus rhythm; the distribution over all of them ships with the weights."
+    "Two of LUDB's records in sinus rhythm; the distribution over all of them ships with the weights."
     found = []
-    for name in (16, 18, 20):
+    for name in (16, 18):
         with warnings.catch_warnings(action='ignore'): x = read(real_ecg/'ludb'/'data'/f'{name}.hea')
         start = time.perf_counter(); latent = ecg.invert(x); seconds = time.perf_counter() - start
         found.append((float(nearness(latent, x).mean()), seconds, latent))
-    tell('inversion of LUDB 16, 18, 20: mean correlation ' + ', '.join(f'{r:.2f} in {s:.1f} s' for r, s, _ in found))
-    assert np.median([r for r, _, _ in found]) > .85
+    tell('inversion of LUDB 16, 18: mean correlation ' + ', '.join(f'{r:.2f} in {s:.1f} s' for r, s, _ in found))
+    assert min(r for r, _, _ in found) > .85
     rates = measure(ecg.vary('heart_rate', [-2, 2], latent=found[1][2])).heart_rate_bpm
     assert rates.iloc[1] > rates.iloc[0] + 5                                 # the edited record beats faster
     assert ecg.vary('heart_rate', [0], latent=found[1][2]).attrs.get('seed') is None

@@ -45,7 +45,7 @@ def test_in_jupyterlab(lab, there, tell):
     bench.fill('Records', there/'records'); bench.button('Preview').click(); bench.says('4 records')
     bench.shot('bench_new')
 
-    for words, value in {'Steps': 4000, 'Batch': 8, 'Critic steps': 1, 'Save every': 20, 'Sample every': 40}.items(): bench.fill(words, value)
+    for words, value in {'Steps': 4000, 'Batch': 8, 'Critic steps': 1, 'Save every': 10, 'Sample every': 20}.items(): bench.fill(words, value)
     bench.fill('Name', 'mine')
     began = time.perf_counter()
     bench.button('Start').click(); bench.says('mine has started')
@@ -54,19 +54,19 @@ def test_in_jupyterlab(lab, there, tell):
     first = bench.step()
     page.wait_for_function("() => document.querySelectorAll('.dst img').length && [...document.querySelectorAll('.dst img')].filter(i => i.offsetParent).length >= 2", timeout=120_000)
     seen = bench.pictures()
-    bench.reaches(first + 30)
+    bench.reaches(first + 10)
     page.wait_for_function("old => [...document.querySelectorAll('.dst img')].find(i => i.offsetParent).src !== old", arg=seen[0], timeout=30_000)   # the curves have grown
     assert bench.button('Resume').is_disabled() and bench.button('Pause').is_enabled()
     bench.shot('bench_running')
     bench.button('Pause').click(); bench.says('· paused', 30)
     rested = bench.step()
     time.sleep(3); assert bench.step() == rested and bench.button('Pause').is_disabled()
-    bench.button('Resume').click(); bench.reaches(rested + 20)
+    bench.button('Resume').click(); bench.reaches(rested + 5)
 
     page.keyboard.press('Control+s'); page.locator('.jp-NotebookPanel:not(.jp-mod-dirty)').first.wait_for(); page.wait_for_timeout(2000)
     page.reload(wait_until='domcontentloaded')                               # the same kernel, another page
     bench.button('Pause').wait_for(timeout=90_000)
-    seen = bench.step(); bench.reaches(seen + 20)
+    seen = bench.step(); bench.reaches(seen + 5)
 
     page.get_by_role('menuitem', name='Kernel', exact=True).click()          # the notebook's process ends; the run's does not
     page.locator('.lm-Menu-itemLabel', has_text=re.compile(r'^Shut Down Kernel$')).click()
@@ -74,7 +74,7 @@ def test_in_jupyterlab(lab, there, tell):
     run, = runs(there/'runs')
     assert run.state()['state'] == 'running'
     notebook = lab.open('bench.ipynb').run_all()
-    bench.says('mine · running'); seen = bench.step(); bench.reaches(seen + 20)
+    bench.says('mine · running'); seen = bench.step(); bench.reaches(seen + 5)
     bench.button('Stop').click(); bench.says('· stopped', 30)
 
     bench.button('Sample').click(); bench.says('step'); page.wait_for_function("n => [...document.querySelectorAll('.dst img')].filter(i => i.offsetParent).length >= n", arg=3, timeout=60_000)
@@ -83,7 +83,7 @@ def test_in_jupyterlab(lab, there, tell):
     bench.shot('bench_stopped')
 
     page.get_by_role('tab', name='New run').click()
-    bench.fill('Records', there/'records'); bench.fill('Steps', 60); bench.fill('Batch', 8); bench.fill('Sample every', 20); bench.fill('Learning rate', .002)
+    bench.fill('Records', there/'records'); bench.fill('Steps', 20); bench.fill('Batch', 8); bench.fill('Sample every', 10); bench.fill('Learning rate', .002)
     bench.button('Start').click(); bench.says('· finished', 120)
     page.locator('.dst select[multiple]').select_option(index=[0, 1]); page.locator('.dst-table table', has_text='learning rate').wait_for(timeout=60_000); page.wait_for_timeout(1000)
     bench.shot('bench_compared')
