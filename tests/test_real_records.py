@@ -54,9 +54,9 @@ def quantisation_step(x):
 
 
 def together(found):
-    "Pairs of names and ECGs: records of one length, one below the other."
+    "Pairs of names and ECGs: up to 64 records of one length, one below the other."
     alike = {}
-    for key, x in found.items(): alike.setdefault(x.sizes['time'], []).append(key)
+    for k, (key, x) in enumerate(found.items()): alike.setdefault((x.sizes['time'], k//64), []).append(key)
     for keys in alike.values(): yield keys, xr.concat([found[key].drop_attrs().assign_attrs(units='mV', sampling_rate=500) for key in keys], 'record').assign_coords(record=range(len(keys)))
 
 
@@ -78,18 +78,19 @@ def test_limb_leads_are_what_they_are_computed_to_be(records, tell):
 
 
 def test_every_record_is_measured(records, real_ecg, tell):
-    table = pd.concat([measure(x).assign(collection=[c for c, _ in keys], name=[n for _, n in keys]) for keys, x in together(records[0])])
+    "But LUDB's, which test_delineate measures."
+    table = pd.concat([measure(x).assign(collection=[c for c, _ in keys], name=[n for _, n in keys]) for keys, x in together({key: x for key, x in records[0].items() if key[0] != 'ludb'})])
     tell(table.groupby('collection')[['heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms']].median().round(1).to_string())
     reasons = table.quality.str.split('; ').explode().str.split(':').str[0].value_counts()
-    tell('quality of 633 records: ' + ', '.join(f'{reason} {n}' for reason, n in reasons.items()))
-    assert len(table) == 633 and table.heart_rate_bpm.between(25, 220).all() and table.qrs_ms.between(50, 220).all()
+    tell('quality of 483 records: ' + ', '.join(f'{reason} {n}' for reason, n in reasons.items()))
+    assert len(table) == 483 and table.heart_rate_bpm.between(25, 220).all() and table.qrs_ms.between(50, 220).all()
     assert table.pr_ms.dropna().between(60, 400).all() and table.pr_ms.isna().sum() < 80 and table.qrs_axis_deg.between(-180, 180).all()
     quality = table.set_index(['collection', 'name']).quality
-    flags = pd.read_csv(real_ecg/'quality_flags.csv', dtype=str)
+    flags = pd.read_csv(real_ecg/'quality_flags.csv', dtype=str).query("set != 'ludb'")
     for flag in flags[flags.flat_leads.notna()].itertuples(): assert 'dead leads: ' + flag.flat_leads.replace(';', ', ') in quality[flag.set, flag.record]
     assert quality.str.contains('dead leads').sum() == flags.flat_leads.notna().sum()
     for flag in flags[flags.abs_max_mV.astype(float) > 6].itertuples(): assert 'spikes: ' in quality[flag.set, flag.record]
-    assert 'clipping: V2, V4' in quality['ludb', '109'] and quality['ptbxl500', '00162_hr'] == 'not what I and II make: aVR, aVF'
+    assert quality['ptbxl500', '00162_hr'] == 'not what I and II make: aVR, aVF'
 
 
 def test_records_of_every_kind_are_drawn(records, real_ecg, tmp_path):
