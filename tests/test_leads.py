@@ -17,6 +17,12 @@ def test_laws_of_einthoven_and_goldberger(eight):
 def test_eight_survive_the_way_through_twelve(eight): assert to_8_lead(to_12_lead(eight)).identical(eight)
 
 
+def test_what_is_lazy_stays_lazy(eight):
+    "A Zarr store that does not fit into memory is converted piece by piece."
+    lazy = to_12_lead(eight.chunk(record=1))
+    assert lazy.chunks and lazy.compute().identical(to_12_lead(eight))
+
+
 @pytest.mark.parametrize('pair', list(itertools.combinations(LIMB, 2)))
 def test_any_two_limb_leads_give_the_others(eight, pair):
     twelve = to_12_lead(eight)

@@ -101,6 +101,10 @@ def test_what_cannot_be_learnt_from_is_named(tmp_path):
     write(x[0], tmp_path/'a.hea'); write(resample(x[1], 250), tmp_path/'b.csv')
     mixed = read_records(tmp_path, progress=False)
     assert mixed.ecg.shape == (2, 8, 5000) and 'resampled from 250 to 500 Hz' in mixed.steps
+    (tmp_path/'torn.hea').write_text('torn 8 500 5000\n'); (tmp_path/'torn.dat').write_bytes(b'')
+    with pytest.raises(ValueError, match="record 'torn': .*torn.hea.*leave_out=True"): read_records(tmp_path, progress=False)
+    assert list(read_records(tmp_path, leave_out=True, progress=False).left_out) == ['torn']
+    (tmp_path/'torn.hea').unlink(); (tmp_path/'torn.dat').unlink()
     label = lambda **columns: pd.DataFrame(dict(record=['a']) | columns)
     for table, said in ((label().assign(record='c'), "names 'c', and there is no such record"), (label(superclass='XYZ'), "unknown class 'XYZ'"), (label(sex='x'), "unknown sex 'x'"), (pd.concat([label()]*2), 'two rows')):
         with pytest.raises(ValueError, match=said): read_records(tmp_path, table, progress=False)
