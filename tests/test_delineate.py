@@ -128,8 +128,6 @@ def test_measured_intervals_agree_with_the_experts(ludb, tell):
     tell('measure against the experts of LUDB (trained on), mean absolute error: ' + ', '.join(f'{k} {v:.2f} (n {error[k].notna().sum()})' for k, v in error.abs().mean().items()))
     assert (error[['qrs_ms', 'pr_ms', 'qt_ms']].abs().mean() < [10, 12, 18]).all()                                     # ms, the bounds
     assert error.heart_rate_bpm.abs().median() < .3                                                                    # bpm; experts leave the first and last beats out
-    assert len(table) == 150 and table.heart_rate_bpm.between(25, 220).all() and table.qrs_axis_deg.between(-180, 180).all() and table.pr_ms.dropna().between(60, 400).all()
-    assert 'clipping: V2, V4' in table.quality['109'] and all('spikes: ' in table.quality[name] for name in ('109', '115', '125', '129'))     # beyond 6 mV
 
 
 def test_no_p_is_invented_in_fibrillation(ludb):
