@@ -10,7 +10,7 @@ __all__ = ['LEADS_8', 'LEADS_12', 'FRANK', 'LIMB', 'FLAT_MV', 'INVERSE_DOWER', '
            'to_frank']
 
 # %% ../../nbs/signals/00_leads.ipynb #8dd43fbc
-import functools
+import functools, re
 import numpy as np, xarray as xr
 
 # %% ../../nbs/signals/00_leads.ipynb #09304ad9
@@ -19,11 +19,18 @@ LEADS_12 = ('I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5',
 FRANK    = ('X', 'Y', 'Z')
 
 # %% ../../nbs/signals/00_leads.ipynb #09ce0518
+_SPELLINGS = {lead.lower(): lead for lead in LEADS_12 + FRANK + ('V7', 'V8', 'V9')} | {'di': 'I', 'dii': 'II', 'diii': 'III'}
+_PREFIX = re.compile(r'(?:mdc[ _]ecg[ _]lead|(?:ecg|ekg)[ _-]*lead|lead|ecg|ekg|ableitung|dérivation|derivation|derivación|derivacion|derivazione|derivação)[ _.:-]*')
+
 def lead_name(
-    name:str, # As a file spells it: 'avr', 'AVR', ' v1'
-)->str: # As the standard spells it: 'aVR', 'V1'; an unknown name unchanged
+    name:str, # As a file spells it: 'avr', 'Lead II', 'MDC_ECG_LEAD_V1'
+)->str: # As the standard spells it: 'aVR', 'II', 'V1'; an unknown name unchanged
     "The standard spelling of a lead's name."
-    return {lead.lower(): lead for lead in LEADS_12 + FRANK}.get(name.strip().lower(), name.strip())
+    plain = ' '.join(name.split())
+    key = plain.lower()
+    short = _PREFIX.sub('', key, count=1) if _PREFIX.match(key) else key
+    short = re.sub(r'^(a?v)[ _-]?(?=[1-9rlf]$)', r'\1', short)
+    return _SPELLINGS.get(short, plain)
 
 # %% ../../nbs/signals/00_leads.ipynb #e2fce1c2
 def time_axis(
@@ -37,12 +44,34 @@ def time_axis(
 def rate_of(
     time:np.ndarray, # Seconds, shape (n,), at least two
 )->float: # Hz
-    "The sampling rate of a time axis, whose values may be rounded to ms; raises `ValueError` if it does not rise in equal steps."
+    """The sampling rate of a time axis, whose values may be rounded to ms.
+
+    A whole rate, or one with few decimals, is taken where it explains every time within the rounding; else the rate is what the
+    times say: a recorder that runs at 249.97 Hz is 0.2 s away from one at 250 Hz after half an hour. Raises `ValueError` if the times do
+    not rise in equal steps."""
     n = len(time)
-    step = (time[-1] - time[0])/(n - 1)
-    if not step > 0 or np.abs(time - time[0] - step*np.arange(n)).max() > min(.0011, .5*step): raise ValueError("the times of this ECG do not rise in equal steps; resample it first")
+    number, since = np.arange(n), time - time[0]
+    step = since[-1]/(n - 1)
+    if not step > 0 or np.abs(since - step*number).max() > min(.0011, .5*step):
+        raise ValueError("the times of this ECG do not rise in equal steps; resample it first")
     rate = 1/step
-    return round(rate) if abs(rate - round(rate)) < 2e-4*rate else round(rate, 3)
+    spacing = 4*max(abs(float(np.spacing(time[0]))), abs(float(np.spacing(time[-1]))))
+    if round(rate) > 0 and np.abs(since - number/round(rate)).max() <= spacing:
+        return round(rate)
+    rounding = _rounding(time) + spacing
+    for decimals in range(4):
+        nice = round(float(rate), decimals)
+        if nice > 0 and np.abs(since - number/nice).max() <= rounding:
+            return int(nice) if nice == int(nice) else nice
+    return float(rate)
+
+def _rounding(time):
+    "By how much the times may differ from the true ones: the last decimal that they show, at most 1.1 ms; 0 if they show no end."
+    for decimals in range(7):
+        scaled = time.astype(float)*10**decimals
+        if np.abs(scaled - np.rint(scaled)).max() < 1e-3:
+            return min(.0011, 1.1*10.**-decimals)
+    return 0.
 
 # %% ../../nbs/signals/00_leads.ipynb #3c5232b0
 def as_ecg(
