@@ -80,7 +80,7 @@ def download(
     records:int=None, # only the first so many records
 ):
     "Fetch a public ECG collection from PhysioNet, checked, going on where it stopped"
-    from deepsynthbody_nb.signals.files import download
+    from deepsynthbody_nb.signals.download import download
     print(f"{len(download(name, folder, records))} records in {folder}")
 
 def make_set(

@@ -67,4 +67,4 @@ def test_wheel_works_far_from_the_repository(tmp_path):
             "print(deepsynthbody_nb.__file__); draw_ecg(ecg.sample(1, seed=0)).savefig('ecg.png'); print(*ecg.generate(2, '.', seed=0)); from deepsynthbody_nb.signals.measure import measure; print(measure(ecg.sample(1, seed=0)).beats.item() > 5)")
     ran = subprocess.run([sys.executable, '-c', code], cwd=empty, check=True, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(tmp_path/'installed')})
     assert ran.stdout.splitlines() == [str(tmp_path/'installed'/'deepsynthbody_nb'/'__init__.py'), '0.asc 1.asc', 'True']
-    assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '1.asc', 'ecg.png']
+    assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '0.json', '1.asc', '1.json', 'ecg.png']

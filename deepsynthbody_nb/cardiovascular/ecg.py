@@ -12,7 +12,9 @@ __all__ = ['GENERATORS', 'FORMATS', 'sample', 'generate', 'published', 'controls
 import secrets
 from pathlib import Path
 import numpy as np, xarray as xr
-from ..signals.files import BARE, _folder, _whole, write
+from ..records.arguments import whole
+from ..records.writing import made_folder
+from ..signals.files import BARE, write
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/systems/00_ecg.ipynb #5bccf190
@@ -39,13 +41,14 @@ def sample(
     condition=None, # What to ask of the generator 'conditional': a dict with any of superclass, sex, age, heart_rate_bpm, or one such dict a record
 )->xr.DataArray: # Dims (record, lead, time): 10 s at 500 Hz, mV
     "Make synthetic ECGs as an array; raises `ValueError` naming the argument that is wrong and what would be right."
-    n, names, seed = _whole('n', n, 0), _asked(generator, condition, leads), _seed(seed)
+    n, names, seed = whole('n', n, 0), _asked(generator, condition, leads), _seed(seed)
     batches = list(_batches(generator, max(n, 1), seed, 0, device, 32, condition))
     return to_leads(xr.concat(batches, 'record'), names)[:n]
 
 def _batches(generator, n, seed, start, device, batch_size, condition):
     "Records `start` … `start + n - 1` of a seed, batch by batch; what is asked is checked at once."
-    from deepsynthbody_nb.generators.pulse2pulse import make_ecgs, torch_device
+    from deepsynthbody_nb.generators.pulse2pulse import make_ecgs
+    from deepsynthbody_nb.records.devices import torch_device
     device = torch_device(device)
     if generator == 'pulse2pulse': return make_ecgs(n, seed, start, device, batch_size)
     from deepsynthbody_nb.generators.flow import as_condition, draw_ecgs, load_flow
@@ -54,7 +57,7 @@ def _batches(generator, n, seed, start, device, batch_size, condition):
     flow = load_flow(device)
     return (draw_ecgs(flow, len(part), seed, part, start + k) for k in range(0, n, batch_size) for part in [each[k:k + batch_size]])
 
-def _seed(seed): return secrets.randbits(32) if seed is None else _whole('seed', seed, 0)
+def _seed(seed): return secrets.randbits(32) if seed is None else whole('seed', seed, 0)
 
 # %% ../../nbs/systems/00_ecg.ipynb #98d78b80
 def generate(
@@ -75,11 +78,11 @@ def generate(
 
     Raises `ValueError` naming the argument that is wrong, `NotADirectoryError` or `PermissionError` naming a folder that cannot be used."""
     from tqdm.auto import tqdm
-    n, start, names, seed = _whole('num_ecg', num_ecg, 0), _whole('start_id', start_id, 0), _asked(generator, condition, leads), _seed(seed)
-    batch_size = 32 if batch_size is None else _whole('batch_size', batch_size, 1)
+    n, start, names, seed = whole('num_ecg', num_ecg, 0), whole('start_id', start_id, 0), _asked(generator, condition, leads), _seed(seed)
+    batch_size = 32 if batch_size is None else whole('batch_size', batch_size, 1)
     if not isinstance(format, str) or format not in FORMATS: raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
     if FORMATS[format] in BARE and names not in (LEADS_8, LEADS_12): raise ValueError(f"the format {format!r} carries no lead names, so leads must be 8 or 12; for {list(names)} use csv or wfdb")
-    batches, out_dir, written = _batches(generator, n, seed, start, device, batch_size, condition), _folder(out_dir), []
+    batches, out_dir, written = _batches(generator, n, seed, start, device, batch_size, condition), made_folder(out_dir), []
     with tqdm(total=n, unit='ECG', disable=not progress or n <= 10) as bar:
         for batch in batches:
             for record in to_leads(batch, names):
@@ -137,7 +140,7 @@ def walk(
     leads=12, # 8, 12, or lead names
 )->xr.DataArray: # Dims (record, lead, time), (len(seeds) - 1)·steps + 1 records, mV
     "Walk from record to record; the records visited are exactly those that `sample(1, seed=...)` gives."
-    names, seeds = _asked('pulse2pulse', None, leads), [_whole('seeds', s, 0) for s in np.atleast_1d(seeds)]
+    names, seeds = _asked('pulse2pulse', None, leads), [whole('seeds', s, 0) for s in np.atleast_1d(seeds)]
     from deepsynthbody_nb.latent.bottleneck import decode
     from deepsynthbody_nb.latent.walk import walk
     return to_leads(decode(walk(seeds, steps, space)), names)
@@ -154,11 +157,11 @@ def generate_interpolation(
 )->list[Path]: # Paths written
     "Films of one record turning into another, through the bottleneck; raises `ValueError` naming the argument that is wrong."
     if not isinstance(name, str) or not name or Path(name).name != name: raise ValueError(f"name must be a plain file name; got {name!r}")
-    frames, films, seed = _whole('num_of_steps_to_interpolate', num_of_steps_to_interpolate, 2), _whole('num_of_outputs', num_of_outputs, 1), _seed(seed)
+    frames, films, seed = whole('num_of_steps_to_interpolate', num_of_steps_to_interpolate, 2), whole('num_of_outputs', num_of_outputs, 1), _seed(seed)
     from deepsynthbody_nb.latent.bottleneck import decode, join, latents
     from deepsynthbody_nb.latent.walk import between
     from deepsynthbody_nb.signals.draw import write_gif
-    out_dir, written = _folder(result_dir), []
+    out_dir, written = made_folder(result_dir), []
     for k in range(films):
         ends = latents(2, seed, start=2*k)
         film = decode(join([between(ends[0], ends[1], step/(frames - 1)) for step in range(frames)]))
@@ -172,6 +175,6 @@ def invert(
     seed:int=0, # Of the search
 ): # `latent.bottleneck.Latent`, as many records
     "Find the latents whose ECGs are nearest to the given ones; raises `ValueError` for another length or rate, missing leads or samples."
-    seed = _whole('seed', seed, 0)
+    seed = whole('seed', seed, 0)
     from deepsynthbody_nb.latent.inversion import invert
     return invert(x, seed)

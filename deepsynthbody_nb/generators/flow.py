@@ -229,7 +229,7 @@ def draw_ecgs(
         parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
         made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)
-    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(model='conditional', seed=seed)
+    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(provenance='synthetic', model='conditional', seed=seed)
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
 _SHA256 = '65ab67cf903c9d8bb7789b83de8fc3b4a37a340733dbe35910063af1e6052eec'

@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.ht
 # %% auto #0
 __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'PUBLISHED_SHA256', 'FULL_SCALE', 'Pulse2Pulse', 'published_weights',
            'load_pulse2pulse', 'noise_state', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'interleaved',
-           'folded_decoder', 'torch_device']
+           'folded_decoder']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
 import functools, hashlib, importlib.util
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np, torch, xarray as xr
 from torch import nn
 import torch.nn.functional as F
+from ..records.provenance import made
 from ..signals.leads import as_ecg
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #3d4424e6
@@ -142,7 +143,8 @@ def make_ecgs(
         size = min(batch_size, start + n - first)
         drawn = torch.stack([next(noise) for _ in range(size)])
         values = torch.cat([_full_call(model, part, at_once, device) for part in drawn.split(at_once)])
-        yield as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size)).assign_attrs(model='pulse2pulse', seed=seed)
+        x = as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size))
+        yield made(x, 'pulse2pulse', '1.1.2', seed)
 
 @torch.inference_mode()
 def _full_call(model, noise, at_once, device):
@@ -198,15 +200,3 @@ def _folded(conv, up):
 def folded_decoder()->FoldedDecoder: # On the CPU
     "The published generator's decoder, folded once."
     return FoldedDecoder(load_pulse2pulse())
-
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #5d1c11db
-def torch_device(
-    name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
-)->str: # A device that is there
-    "Check a device's name; raises `ValueError` if PyTorch does not know it or this machine does not have it."
-    here = {'cuda': torch.cuda.is_available(), 'mps': torch.backends.mps.is_available(), 'cpu': True}
-    if name == 'auto': return next(kind for kind, there in here.items() if there)
-    kind, _, number = str(name).partition(':')
-    if kind not in here or (number and not number.isdigit()): raise ValueError(f"unknown device {name!r}; known are auto, cpu, cuda, cuda:N and mps")
-    if not here[kind] or (kind == 'cuda' and number and int(number) >= torch.cuda.device_count()): raise ValueError(f"the device {name!r} is not on this machine; use 'auto' or 'cpu'")
-    return str(name)

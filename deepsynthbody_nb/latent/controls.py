@@ -17,7 +17,7 @@ from ..generators.pulse2pulse import folded_decoder, interleaved
 from .bottleneck import Latent, along, join, moved_to, preview, reach
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
-from ..signals.measure import _axis, _of_beats
+from ..signals.measure import electrical_axis, marks_of_wave
 from ..weights.shipped import load_shipped
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
@@ -122,10 +122,10 @@ def _axes(latent):
     "QRS axis of each record, degrees; NaN where no QRS is found."
     v = preview(latent)[:, :2]/np.float32(1000)
     marks, found = delineate(as_ecg(v, 500, ['I', 'II'])), np.full(len(v), np.nan)
-    for r, own in _of_beats(marks, 'QRS').groupby('record'):
+    for r, own in marks_of_wave(marks, 'QRS').groupby('record'):
         ends = np.round(own[['onset_s', 'offset_s']].dropna().to_numpy()*500).astype(int)
         areas = [(v[r][:, on:off] - v[r][:, on - 12:on - 2].mean(1, keepdims=True)).sum(1) for on, off in ends if on >= 12]
-        if areas: found[r] = _axis(np.median(areas, 0), ['I', 'II'])
+        if areas: found[r] = electrical_axis(np.median(areas, 0), ['I', 'II'])
     return found
 
 @torch.no_grad()
