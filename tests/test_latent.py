@@ -10,7 +10,7 @@ from deepsynthbody_nb.latent.controls import CONTROLS, move
 from deepsynthbody_nb.latent.inversion import nearness
 from deepsynthbody_nb.signals.files import read, write
 from deepsynthbody_nb.signals.measure import measure
-from deepsynthbody_nb.weights.shipped import shipped_table
+from deepsynthbody_nb.catalogue.weights import card_table
 
 
 @pytest.mark.parametrize('space', ['bottleneck', 'noise'])
@@ -55,7 +55,7 @@ def test_moving_keeps_the_leftover():
 
 def test_sliders_on_fresh_seeds(tell):
     "A few seeds of the many whose figures ship, made again."
-    shipped, values = shipped_table('controls', 'effects.csv'), np.linspace(-2, 2, 9)
+    shipped, values = card_table('controls', 'effects.csv'), np.linspace(-2, 2, 9)
     again = {}
     for control in ('heart_rate', 'r_amplitude', 't_amplitude'):
         with warnings.catch_warnings(action='ignore'): found = [measure(ecg.vary(control, values, seed=seed))[CONTROLS[control]] for seed in range(700, 704)]
@@ -68,7 +68,7 @@ def test_sliders_on_fresh_seeds(tell):
 
 def test_neighbours_on_a_walk_are_alike():
     "No beat slides or grows by more than the shipped bound from one of sixty steps to the next."
-    bound = shipped_table('controls', 'jumps.csv').set_index('share')
+    bound = card_table('controls', 'jumps.csv').set_index('share')
     found = jumps(ecg.walk([71, 72], 60, leads=8))
     assert found.slide_ms.abs().quantile(.99) <= 2*bound.slide_ms['99 %'] and found.change_mv.abs().quantile(.99) <= 2*bound.change_mv['99 %']
 
@@ -130,7 +130,7 @@ def test_real_records_are_found_and_edited(real_ecg, tell):
     rates = measure(ecg.vary('heart_rate', [-2, 2], latent=found[1][2])).heart_rate_bpm
     assert rates.iloc[1] > rates.iloc[0] + 5                                 # the edited record beats faster
     assert ecg.vary('heart_rate', [0], latent=found[1][2]).attrs.get('seed') is None
-    shipped = shipped_table('inversion', 'ludb.csv').correlation
+    shipped = card_table('inversion', 'ludb.csv').correlation
     assert len(shipped) > 100 and shipped.median() >= .85
 
 

@@ -28,7 +28,7 @@ def make_group(
     "Compute a group's records."
     stream = torch.Generator()
     stream.set_state(state)
-    noise = torch.empty(GROUP, 8, 5000).uniform_(-1, 1, generator=stream)
+    noise = torch.empty(GROUP, 8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
     made = fast_pulse2pulse()(noise).numpy()[:len(own.ids(group))]
     if own.leads == LEADS_8: return made
     recorded = dataclasses.replace(own, leads=LEADS_8).ecg(own.ids(group), made)

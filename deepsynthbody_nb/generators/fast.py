@@ -82,7 +82,7 @@ class FastPulse2Pulse:
         for _, _, stride in ENCODER: lengths.append(lengths[-1]//stride)
         return sum(level.operations(samples) for level, samples in zip(self.encoder + self.decoder, lengths[:6] + lengths[:0:-1]))
 
-    @torch.inference_mode()
+    @undisturbed()
     def __call__(self, noise):
         near = []
         for part in noise.transpose(1, 2).split(10):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np, torch, xarray as xr
 from torch import nn
 import torch.nn.functional as F
+from ..records.devices import built, undisturbed
 from ..records.provenance import made
 from ..signals.leads import as_ecg
 
@@ -82,9 +83,8 @@ def _load_pulse2pulse(device, path):
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != PUBLISHED_SHA256: raise ValueError(f"{path}: is damaged or not the published file (SHA-256 {found[:12]}…, expected {PUBLISHED_SHA256[:12]}…); pip install --force-reinstall deepfake-ecg==1.1.2 restores it")
     state = torch.load(path, map_location='cpu', weights_only=True)['stat_dict']
-    with torch.random.fork_rng(devices=[]): model = Pulse2Pulse()            # PyTorch's own stream stays where the user left it
-    model.load_state_dict({f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')})
-    return model.eval().requires_grad_(False).to(device)
+    own = {f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')}
+    return built(Pulse2Pulse, own).to(device)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
 _BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
@@ -93,7 +93,7 @@ _EVERY    = 2_500       # records of seed 0 from one kept state to the next
 @functools.lru_cache(maxsize=256)
 def _built(seed): # state of PyTorch's generator when the published program has built its network
     stream = torch.Generator().manual_seed(seed)
-    torch.empty(_BUILDING).uniform_(generator=stream)
+    torch.empty(_BUILDING, dtype=torch.float32).uniform_(generator=stream)
     return stream.get_state()
 
 @functools.lru_cache(maxsize=1)
@@ -112,7 +112,7 @@ def noise_state(
     if known and known[0] > at: at, state = known
     stream = torch.Generator()
     stream.set_state(state)
-    for _ in range(start - at): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    for _ in range(start - at): torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
     return stream.get_state()
 
 def noise_stream(
@@ -122,7 +122,7 @@ def noise_stream(
     "The noise of records `start`, `start + 1`, … of a seed."
     stream = torch.Generator()
     stream.set_state(noise_state(seed, start))
-    while True: yield torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    while True: yield torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
 _AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always filled up
@@ -146,11 +146,10 @@ def make_ecgs(
         x = as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size))
         yield made(x, 'pulse2pulse', '1.1.2', seed)
 
-@torch.inference_mode()
 def _full_call(model, noise, at_once, device):
     "Integers in µV for up to `at_once` records, the call filled up with silence."
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
+    with undisturbed(device=device), torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
         return (model(full.to(device))*FULL_SCALE).int().cpu()[:len(noise)]
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #dbda2a03

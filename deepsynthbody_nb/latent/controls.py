@@ -18,7 +18,8 @@ from .bottleneck import Latent, along, join, moved_to, preview, reach
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
 from ..signals.measure import electrical_axis, marks_of_wave
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
 CONTROLS = dict(                              # column of `measure`
@@ -67,17 +68,13 @@ class Reader(nn.Module):
     def forward(self, bottleneck): return self.read(self.features(bottleneck))
 
 # %% ../../nbs/latent/02_controls.ipynb #641e090c
-_SHA256 = '50b429a7788657990a77be41c8599b58b8a1c2f1f22cff899f98d8d1d7fdeecb'
-
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_controls()->tuple: # The reader, and a table of mean and sd of each control (the RR variability's of its logarithm)
     "What ships of the controls; raises `ValueError` if the weights are damaged."
-    shipped = load_shipped('controls', _SHA256)
+    shipped = load_weights('controls')
     usual = pd.DataFrame({part: shipped.pop(part).double().numpy() for part in ('mean', 'sd')}, index=list(CONTROLS))
-    with torch.random.fork_rng(devices=[]): reader = Reader().eval().requires_grad_(False)
-    reader.load_state_dict(shipped)
-    return reader, usual
+    return built(Reader, shipped), usual
 
 # %% ../../nbs/latent/02_controls.ipynb #5fd1f2af
 @torch.no_grad()

@@ -18,7 +18,8 @@ from ..generators.pulse2pulse import DECODER, FULL_SCALE, folded_decoder, interl
 from .bottleneck import COORDINATES, FOLLOWERS, Latent, decode, density, join, placed
 from ..signals.draw import provenance
 from ..signals.leads import as_ecg, to_8_lead
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/latent/03_inversion.ipynb #6a586ae3
 _n = torch.arange(5000.)
@@ -93,15 +94,12 @@ class Encoder(nn.Module):
         return self.head(self.body(torch.cat((x/(x.std((1, 2), keepdim=True) + 1e-6), 35*envelope[:, None]), 1)))
 
 # %% ../../nbs/latent/03_inversion.ipynb #ddb53cb4
-_SHA256 = '8f55f1442218e124c9d045c995e5a8b668d5ba617b38b418530e9eb0cfee7651'
-
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_inversion()->tuple: # Encoder, Decoding, library: axes (16000, 64) and envelopes (16000, 313) of generated records
     "What ships of the inversion; raises `ValueError` if the weights are damaged."
-    shipped = {name: part.float() for name, part in load_shipped('inversion', _SHA256).items()}
-    with torch.random.fork_rng(devices=[]): encoder = Encoder().eval().requires_grad_(False)
-    encoder.load_state_dict({name[8:]: part for name, part in shipped.items() if name.startswith('encoder.')}, strict=False)   # batch norms count their batches: not kept
+    shipped = {name: part.float() for name, part in load_weights('inversion').items()}
+    encoder = built(Encoder, {name[8:]: part for name, part in shipped.items() if name.startswith('encoder.')}, strict=False)   # batch norms count their batches: not kept
     decoding = Decoding(*([shipped[name] for name in names] for names in (('skip2', 'skip3'), ('skip4', 'skip5'), ('skip4_sd', 'skip5_sd'))))
     return encoder, decoding, (shipped['library_axes'], shipped['library_envelopes'])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from .. import __version__
 
 # %% ../../nbs/records/02_provenance.ipynb #a712042c
-REQUESTS = ('superclass', 'sex', 'age', 'heart_rate_bpm')  # coordinates with requests; attrs['requests'] may list others
+REQUESTS = ('superclass', 'sex', 'age', 'heart_rate_bpm')  # coordinates; attrs['requests'] may list others
 
 def made(
     x, # DataArray or Dataset that a generator has just drawn
