@@ -102,7 +102,7 @@ def _fidelity(real, synthetic, own, made, bad, options):
     rows = []
     for name in own.spaces:
         a, b = own.spaces[name], made.spaces[name]
-        scale = a.std(0) + 1e-9  # one unit for all features of a space
+        scale = _scale(a)  # one unit for all features of a space
         a, b, worst = a / scale, b / scale, bad[name] / scale
         n = min(len(a) // 2, len(worst))
         for what, f in (('Fréchet distance', frechet), ('kernel distance', kernel_distance)):
@@ -154,6 +154,12 @@ def _fidelity(real, synthetic, own, made, bad, options):
     )
     return rows
 
+def _scale(a):
+    "Standard deviations; a feature that hardly moves among real records would blow up what it is divided into."
+    spread = a.std(0)
+    alive = spread[spread > 0]
+    return np.maximum(spread, .1*np.median(alive) if len(alive) else 1.)
+
 def _precision(a, b):
     return balls(a, b, _neighbours(a, b)).precision
 
@@ -172,7 +178,7 @@ def _coverage(real, synthetic, own, made, options):
 
     rows = []
     for name in own.spaces:
-        scale = own.spaces[name].std(0) + 1e-9
+        scale = _scale(own.spaces[name])
         a, b = own.spaces[name] / scale, made.spaces[name] / scale
         for part in ('recall', 'density', 'coverage'):
             found = beside(
