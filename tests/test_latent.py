@@ -24,9 +24,9 @@ def test_a_walk_visits_its_seeds_exactly(space):
 def test_what_is_between_says_so(tmp_path):
     x = ecg.walk([5, 6], 2)
     assert x.origin.item(1) == '50 % of the way from seed 5, record 0 to seed 6, record 0'
-    assert read(write(x[1], tmp_path/'x.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse, 50 % of the way from seed 5, record 0 to seed 6, record 0']
+    assert read(write(x[1], tmp_path/'x.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse 1.1.2, 50 % of the way from seed 5, record 0 to seed 6, record 0']
     moved = ecg.vary('t_amplitude', [1.5], seed=5)
-    assert read(write(moved[0], tmp_path/'y.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse, seed 5, record 0, t_amplitude +1.5 SD']
+    assert read(write(moved[0], tmp_path/'y.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse 1.1.2, seed 5, record 0, t_amplitude +1.5 SD']
 
 
 @pytest.mark.parametrize('control', list(CONTROLS))

@@ -31,12 +31,13 @@ class Set:
     measures:bool = False                     # a table of `measure` beside the records?
 
     groups = property(lambda self: range(-(-self.records//GROUP)))
+    mark = property(lambda self: dict(provenance='synthetic', model='pulse2pulse', version='1.1.2', seed=self.seed))   # attributes of its arrays
 
     def ids(self, group): # numbers of a group's records
         return range(self.first_id + group*GROUP, self.first_id + min((group + 1)*GROUP, self.records))
 
     def ecg(self, ids, microvolt): # numbers of records, and int16 (records, leads, time), to an ECG
-        return as_ecg(microvolt/np.float32(1000), 500, self.leads).assign_coords(record=list(ids)).assign_attrs(model='pulse2pulse', seed=self.seed)
+        return as_ecg(microvolt/np.float32(1000), 500, self.leads).assign_coords(record=list(ids)).assign_attrs(self.mark)
 
 def whole_microvolt(
     x:xr.DataArray, # ECG, mV
@@ -65,7 +66,7 @@ class Arrays(Part):
             root, n = zarr.open_group(aside/self.store.name, mode='w'), self.own.records
             root.create_array('ecg', shape=(n, len(self.own.leads), 5000), chunks=(min(GROUP, n), len(self.own.leads), 5000), dtype='int16', fill_value=0,
                 compressors=zarr.codecs.BloscCodec(cname='zstd', clevel=1, shuffle='bitshuffle'), dimension_names=('record', 'lead', 'time'),
-                attributes=dict(units='mV', scale_factor=.001, sampling_rate=500, model='pulse2pulse', seed=self.own.seed), config=dict(write_empty_chunks=True))
+                attributes=dict(units='mV', scale_factor=.001, sampling_rate=500) | self.own.mark, config=dict(write_empty_chunks=True))
             root.create_array('lead', shape=(len(self.own.leads),), dtype=str, dimension_names=('lead',))[:] = np.array(self.own.leads, object)
             root.create_array('record', data=self.own.first_id + np.arange(n), dimension_names=('record',))
             root.create_array('time', data=time_axis(5000, 500), dimension_names=('time',), attributes=dict(units='s'))

@@ -73,7 +73,7 @@ def find(
         card = read_card(name)
     else:
         shelf = _shelf()
-        known = [n for n, c in shelf.items() if c.system == system] if system else list(shelf)
+        known = sorted(n for n, c in shelf.items() if not system or c.system == system)
         if name not in shelf or system and shelf[name].system != system:
             raise ValueError(f"unknown generator {name!r}; known are {', '.join(known)}, "
                              "and any folder with a card.toml")
@@ -85,7 +85,7 @@ def find(
 def add(
     folder, # With a card.toml, or with folders that have one
 )->list: # Names of the cards
-    "Take cards of a folder onto the shelf; raises `FileNotFoundError` or `ValueError` if there is none, or a damaged one."
+    "Take cards of a folder onto the shelf; raises `FileNotFoundError` or `ValueError` for none, or a damaged one."
     folders = _folders(folder)
     if not folders:
         raise FileNotFoundError(f"{folder}: holds no card.toml, and no folder with one")
@@ -135,5 +135,6 @@ def body(): # DataFrame indexed by organ system
     rows = {}
     for system, row in found.items():
         status = 'open' if row['generators'] else 'waits for a contribution'
-        rows[system] = dict(doors=', '.join(sorted(row['doors'])), generators=', '.join(row['generators']), status=status)
+        doors, generators = ', '.join(sorted(row['doors'])), ', '.join(row['generators'])
+        rows[system] = dict(doors=doors, generators=generators, status=status)
     return pd.DataFrame.from_dict(rows, orient='index').rename_axis('system')

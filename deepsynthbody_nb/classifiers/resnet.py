@@ -86,7 +86,7 @@ class Classifier(ResNet1d):
 
     def forward(self, x, factor:int=1): return self.slope*super().forward(x, factor) + self.offset
 
-    @torch.inference_mode()
+    @undisturbed()
     def predict_proba(self,
         x, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     )->pd.DataFrame: # One row a record, one column a class
@@ -104,7 +104,7 @@ class Regressor(ResNet1d):
         self.register_buffer('mean', torch.zeros(()))
         self.register_buffer('sd', torch.ones(()))
 
-    @torch.inference_mode()
+    @undisturbed()
     def predict(self,
         x, # ECGs as `predict_proba` takes them; for a view of 'beat' also median beats as `median_beats` makes them
     )->pd.Series: # One value a record, in the target's unit

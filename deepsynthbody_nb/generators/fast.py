@@ -11,6 +11,7 @@ __all__ = ['windows', 'Product', 'Steps', 'FastPulse2Pulse', 'fast_pulse2pulse']
 import functools
 import torch
 import torch.nn.functional as F
+from ..records.devices import undisturbed
 from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, Pulse2Pulse, _folded, load_pulse2pulse
 
 # %% ../../nbs/generators/01_fast.ipynb #9ae1f1de

@@ -218,6 +218,7 @@ def draw_ecgs(
     condition=None, # A dict, or one for each record
     start:int=0, # Number of the first
     guidance:float=GUIDANCE,
+    model:str='a flow without a card', # Name of the card or the run whose weights these are
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, 10 s at 500 Hz, mV; the coordinate record is the number
     "Records `start` … `start + n - 1` of a seed."
     c, made, one = as_condition(condition, n), [], next(flow.parameters())
@@ -230,7 +231,7 @@ def draw_ecgs(
         parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
         made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)
-    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(provenance='synthetic', model='conditional', seed=seed)
+    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(provenance='synthetic', model=model, seed=seed)
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
 @functools.lru_cache(maxsize=None)

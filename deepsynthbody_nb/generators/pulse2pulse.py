@@ -88,31 +88,25 @@ def _load_pulse2pulse(device, path):
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
 _BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
-_EVERY    = 2_500       # records of seed 0 from one kept state to the next
 
 @functools.lru_cache(maxsize=256)
-def _built(seed): # state of PyTorch's generator when the published program has built its network
+def _built(seed):
+    "State of PyTorch's generator when the published program has built its network."
     stream = torch.Generator().manual_seed(seed)
     torch.empty(_BUILDING, dtype=torch.float32).uniform_(generator=stream)
     return stream.get_state()
-
-@functools.lru_cache(maxsize=1)
-def _kept(): # states of seed 0 before the records 0, 2,500, 5,000 …
-    from importlib.resources import files
-    with np.load(files('deepsynthbody_nb')/'weights'/'published'/'states.npz') as kept: return torch.from_numpy(kept['states'])
 
 def noise_state(
     seed:int, # As in `torch.manual_seed`
     start:int=0, # Number of a record
     known:tuple=None, # Number of a record not behind it, and its state, if there is one
 )->torch.Tensor: # State of PyTorch's generator before it draws that record's noise
-    "Where in a seed's stream a record begins; 0.1 to 0.2 ms a record skipped, at most 2,500 of them for a record of the public set."
-    nearest = min(start//_EVERY, len(_kept()) - 1) if seed == 0 else 0
-    at, state = nearest*_EVERY, _kept()[nearest].clone() if nearest else _built(seed)    # cloned: PyTorch reads the whole storage, not the view
-    if known and known[0] > at: at, state = known
+    "Where in a seed's stream a record begins; 0.1 to 0.2 ms per record skipped."
+    at, state = known or (0, _built(seed))
     stream = torch.Generator()
     stream.set_state(state)
-    for _ in range(start - at): torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
+    for _ in range(start - at):
+        torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
     return stream.get_state()
 
 def noise_stream(
@@ -122,7 +116,8 @@ def noise_stream(
     "The noise of records `start`, `start + 1`, … of a seed."
     stream = torch.Generator()
     stream.set_state(noise_state(seed, start))
-    while True: yield torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
+    while True:
+        yield torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
 _AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always filled up
@@ -189,7 +184,7 @@ def _folded(conv, up):
     weight = conv.weight.new_zeros(conv.out_channels, up, conv.in_channels, 2*reach + 1)
     for phase in range(up):
         for tap in range(KERNEL): weight[:, phase, :, (phase + tap - half)//up + reach] += conv.weight.data[:, :, tap]
-    folded = nn.utils.skip_init(_Product, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach).requires_grad_(False)
+    folded = nn.utils.skip_init(_Product, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach, dtype=torch.float32).requires_grad_(False)
     folded.weight.copy_(weight.flatten(0, 1)); folded.bias.copy_(conv.bias.repeat_interleave(up))
     return folded
 

@@ -69,6 +69,11 @@ def activations(
     "The levels that the decoder reads."
     return [*latent.skips, F.leaky_relu(latent.bottleneck, .01)]
 
+def _kind(latent):
+    "What the ECGs of a latent are: synthetic, or real ones edited by the generator."
+    real = any('inversion of' in origin and 'synthetic' not in origin for origin in latent.origin)
+    return 'real, edited' if real else 'synthetic'
+
 @undisturbed()
 def decode(
     latent:Latent,
@@ -76,7 +81,7 @@ def decode(
     "The ECGs of some latents: whole µV, one record at a time."
     model, levels = load_pulse2pulse(), activations(latent)
     made = torch.cat([model.decode([level[k:k + 1] for level in levels]) for k in range(len(latent))])
-    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(model='pulse2pulse')
+    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(provenance=_kind(latent), model='pulse2pulse', version='1.1.2')
     return x.assign_coords(record=np.arange(len(latent)), origin=('record', list(latent.origin)))
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #96b0d24f

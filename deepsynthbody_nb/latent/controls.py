@@ -77,7 +77,7 @@ def load_controls()->tuple: # The reader, and a table of mean and sd of each con
     return built(Reader, shipped), usual
 
 # %% ../../nbs/latent/02_controls.ipynb #5fd1f2af
-@torch.no_grad()
+@undisturbed()
 def slope(
     latent:Latent, # One record
     there:torch.Tensor, # Along the wide axes, shape (10,)
@@ -99,8 +99,9 @@ def _way(latent, control, sign, steps):
     return torch.stack(way)
 
 def _step(J, control, by):
-    asked = torch.tensor([float(name == control) for name in CONTROLS])
-    return J.T@torch.linalg.solve(J@J.T + torch.diag(torch.where(asked > 0, _ASKED, _HELD)), by*asked)
+    asked = torch.tensor([float(name == control) for name in CONTROLS], dtype=torch.float32)
+    caution = torch.where(asked > 0, _ASKED, _HELD).to(J)
+    return J.T@torch.linalg.solve(J@J.T + torch.diag(caution), by*asked)
 
 @functools.lru_cache(maxsize=64)
 def _moved(latent, control, value):
@@ -125,18 +126,18 @@ def _axes(latent):
         if areas: found[r] = electrical_axis(np.median(areas, 0), ['I', 'II'])
     return found
 
-@torch.no_grad()
+@undisturbed()
 def _searched_way(latent, sign, steps):
     reader, usual = load_controls()
     sd, others = float(usual.sd['qrs_axis']), [k for k, name in enumerate(CONTROLS) if name != 'qrs_axis']
     start, reached, way = reader(latent.bottleneck), _axes(latent)[0], [along(latent)[0]]
-    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES)[:, None]
+    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES, dtype=torch.float32)[:, None]
     for _ in range(math.ceil(steps/2)):
         J = slope(latent, way[-1])
         hint, held = _step(J, 'qrs_axis', 2*sign*_STEP), J[others]
-        free = torch.eye(10) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9), held)
-        around = hint*torch.rand(_PLACES, 1, generator=g) + spread*torch.randn(_PLACES, 10, generator=g)@free
-        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]]), around))
+        free = torch.eye(10, dtype=torch.float32) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9, dtype=torch.float32), held)
+        around = hint*torch.rand(_PLACES, 1, generator=g, dtype=torch.float32) + spread*torch.randn(_PLACES, 10, generator=g, dtype=torch.float32)@free
+        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]], dtype=torch.float32), around))
         there = moved_to(latent[[0]*len(places)], places)
         axis = _axes(there)
         gained = torch.from_numpy(sign*((axis - reached + 180) % 360 - 180)/sd).nan_to_num(-9)

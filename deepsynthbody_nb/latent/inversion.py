@@ -22,7 +22,7 @@ from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
 
 # %% ../../nbs/latent/03_inversion.ipynb #6a586ae3
-_n = torch.arange(5000.)
+_n = torch.arange(5000, dtype=torch.float32)
 _SLOW = F.normalize(torch.stack([torch.cos(torch.pi*k*(_n + .5)/5000) for k in range(11)], 1), dim=0)
 
 def without_wander(
@@ -52,7 +52,7 @@ def smoothed(
     width:float, # Of the bell, ms
 )->torch.Tensor: # Same shape; mean 0, norm 1
     half = 3*int(width/8 + 1)
-    bell = torch.exp(-.5*(torch.arange(-half, half + 1.)*8/width)**2)
+    bell = torch.exp(-.5*(torch.arange(-half, half + 1, dtype=torch.float32)*8/width)**2)
     v = F.conv1d(F.pad(v[:, None], (half, half), mode='reflect'), (bell/bell.sum())[None, None])[:, 0]
     return F.normalize(v - v.mean(-1, keepdim=True), dim=-1)
 
@@ -111,14 +111,15 @@ def first_guesses(
     "Eight places to begin from."
     encoder, _, (axes, envelopes) = load_inversion()
     rng, beats = torch.Generator().manual_seed(seed), beat_envelope(x, 40)
-    draw = lambda *shape: torch.randn(*shape, generator=rng)
-    more = torch.tensor([0, .3, 1])[:, None, None]
-    mixed = (torch.eye(8) + .4*more*draw(3, 8, 8))@F.avg_pool1d(x, 4)
+    draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float32)
+    more = torch.tensor([0, .3, 1], dtype=torch.float32)[:, None, None]
+    mixed = (torch.eye(8, dtype=torch.float32) + .4*more*draw(3, 8, 8))@F.avg_pool1d(x, 4)
     mixed = mixed + .15*more*mixed.std((1, 2), keepdim=True)*draw(3, 8, 1250)
     near = (F.normalize(envelopes - envelopes.mean(1, keepdim=True), dim=1)@beats[0, ::4]).topk(5).indices
     return torch.cat((encoder(mixed, beats + .012*more[:, 0]*draw(3, 1250)), axes[near]))
 
 # %% ../../nbs/latent/03_inversion.ipynb #684864b1
+@undisturbed(gradients=True)
 def refine(
     x:torch.Tensor, # One ECG without wander, 1 standing for 6 mV, shape (1, 8, 5000)
     axes:torch.Tensor, # Where to begin, shape (n, 64)
@@ -130,7 +131,7 @@ def refine(
 )->tuple: # axes, coarse skip, fine skip (n, 150, 50), loss (n,)
     "Follow gradients from several places at once."
     decoding, scale = load_inversion()[1], density()['sd'][:axes.shape[1]]/density()['sd'][0]
-    own, coarse, fine = (axes*scale).clone().requires_grad_(), coarse.clone().requires_grad_(), torch.zeros(len(axes), 150, 50, requires_grad=free_fine)
+    own, coarse, fine = (axes*scale).clone().requires_grad_(), coarse.clone().requires_grad_(), torch.zeros(len(axes), 150, 50, dtype=torch.float32, requires_grad=free_fine)
     rates = [(own, rate), (coarse, .02)] + ([(fine, .1)] if free_fine else [])
     optimiser, beats = torch.optim.Adam([dict(params=[p], top=top) for p, top in rates], betas=(.9, .99)), {w: beat_envelope(x, w) for w in widths if w}
     for step in range(steps):
@@ -162,7 +163,7 @@ def _nearest(record, seed):
     decoding = load_inversion()[1]
     x = without_wander(torch.tensor(record.values)[None]*1000/FULL_SCALE)
     axes = first_guesses(x, seed)
-    axes, coarse, _, loss = refine(x, axes, torch.zeros(len(axes), 250, 10), 60, .03, (120, 80, 50, 30))
+    axes, coarse, _, loss = refine(x, axes, torch.zeros(len(axes), 250, 10, dtype=torch.float32), 60, .03, (120, 80, 50, 30))
     best = loss.argmin()
     axes, coarse, fine, _ = refine(x, axes[best:best + 1], coarse[best:best + 1], 200, .02, (30, 20, 0, 0), free_fine=True)
     found = Latent(placed(axes), (*decoding.finest, *decoding.skips(coarse, fine)), ('found by inversion',))

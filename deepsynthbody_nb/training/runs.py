@@ -382,22 +382,25 @@ class Run:
         kept = self.checkpoints()
         if not kept: raise ValueError(f"{self.folder}: has no checkpoint yet; the first comes at step {self.plan.sample_every}")
         if step is not None and step not in kept: raise ValueError(f"{self.folder}: kept no generator of step {step}; there are {', '.join(map(str, kept))}")
-        maker = load_file(self.folder/'weights'/f'{kept[-1] if step is None else step:07}.safetensors')
+        step = kept[-1] if step is None else step
+        maker, made = load_file(self.folder/'weights'/f'{step:07}.safetensors'), f'step {step}'
         if self.plan.model == 'conditional':
             from deepsynthbody_nb.generators.flow import Flow, draw_ecgs
             with torch.random.fork_rng(devices=[]): flow = Flow().eval()
             flow.load_state_dict(maker)
-            return draw_ecgs(flow, n, seed, condition)
+            return draw_ecgs(flow, n, seed, condition, model=self.folder.name).assign_attrs(version=made)
         if condition is not None: raise ValueError(f"the model {self.plan.model!r} takes no condition; leave condition= out")
         leads, rate, samples, full_scale = FORMS[self.plan.model]
         with torch.random.fork_rng(devices=[]): generator = NEW[self.plan.model]()
         generator.load_state_dict(maker)
-        return made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
+        x = made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
+        return x.assign_attrs(model=self.folder.name, version=made)
 
     def samples(self, step:int)->xr.DataArray: # Dims (record, lead, time), mV
         "The sixteen records that the run itself made on its way."
         leads, rate, *_ = FORMS.get(self.plan.model, FORMS['pulse2pulse'])
-        return as_ecg(np.load(self.folder/'samples'/f'{step:07}.npy').astype('float32'), rate, leads)
+        x = as_ecg(np.load(self.folder/'samples'/f'{step:07}.npy').astype('float32'), rate, leads)
+        return x.assign_attrs(provenance='synthetic', model=self.folder.name, version=f'step {step}', seed=1)
 
     def export(self, out_dir, step:int=None)->Path: # of the weights
         "Weights and a card beside them, to give away."
