@@ -27,7 +27,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(PIP) -e ".[lab,bulk,training,dev]"
+	$(PIP) -e ".[lab,bulk,training,evaluation,dev]"
 	@$(COMPILE)
 	@touch $@
 

@@ -7,7 +7,6 @@ from deepsynthbody_nb.bulk import ECGSet, make_set, verify
 from deepsynthbody_nb.command_line import main
 from deepsynthbody_nb.generators.fast import fast_pulse2pulse
 from deepsynthbody_nb.generators.pulse2pulse import noise_stream
-from deepsynthbody_nb.generators.published import published
 from deepsynthbody_nb.signals.files import read
 
 COMMAND = Path(sys.executable).parent/'deepsynthbody'
@@ -120,15 +119,6 @@ print(int(re.search(r'VmHWM:\s+(\d+)', open('/proc/self/status').read())[1])/102
     peaks = [float(subprocess.run([sys.executable, '-c', code, str(n), tmp_path/str(n)], capture_output=True, text=True, check=True).stdout) for n in (100, 500)]
     tell(f'peak memory of 100 and 500 records: {peaks[0]:.0f} and {peaks[1]:.0f} MB')
     assert peaks[1] < 1.3*peaks[0]
-
-
-def test_the_published_set_begins_as_the_program_writes_it(tmp_path):
-    import deepfakeecg
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0); deepfakeecg.generate(2, tmp_path, start_id=0, run_device='cpu')
-    for i in (0, 1): np.testing.assert_array_equal(np.rint(published(i).values*1000).T, np.loadtxt(tmp_path/f'{i}.asc'))
-    assert main(['published', '149998:150000', str(tmp_path/'last')]) == 0
-    np.testing.assert_allclose(np.loadtxt(tmp_path/'last'/'149999.asc').T, np.rint(published(149_999).values*1000), atol=1)
 
 
 @pytest.mark.parametrize('words, says', [

@@ -8,7 +8,7 @@ from deepsynthbody_nb.classifiers.resnet import Regressor
 from deepsynthbody_nb.evaluation.classification import auroc
 from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.signals.leads import as_ecg
-from deepsynthbody_nb.weights.shipped import shipped_table
+from deepsynthbody_nb.catalogue.weights import card_table
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +62,7 @@ def test_weights_loaded_in_inference_mode_still_allow_gradients():
 
 
 def test_the_shipped_cross_validation_holds():
-    kept = shipped_table('superclass', 'cross_validation.csv')
+    kept = card_table('superclass', 'cross_validation.csv')
     assert kept.groupby('patient').fold.nunique().max() == 1                                     # no patient in two folds
     labels, said = (kept[[f'{c}_{kind}' for c in SUPERCLASSES]].set_axis(list(SUPERCLASSES), axis=1) for kind in ('label', 'logit'))
     found = auroc(labels, said)
@@ -71,7 +71,7 @@ def test_the_shipped_cross_validation_holds():
 
 @pytest.mark.parametrize('name, limit', [('qrs_ms_beat', 10), ('qt_ms_beat', 20), ('pr_ms_beat', 14), ('heart_rate_bpm', 1.5), ('qrs_ms', 10), ('qt_ms', 20), ('pr_ms', 14)])
 def test_measuring_networks_agree_with_cardiologists(name, limit, tell):
-    kept = shipped_table('intervals', 'intervals.csv')
+    kept = card_table('intervals', 'intervals.csv')
     own = kept[kept.network == name].error.dropna()
     tell(f'{name} on LUDB: mean absolute error {own.abs().mean():.2f} of {len(own)} records')
     assert len(own) > 120 and own.abs().mean() <= limit

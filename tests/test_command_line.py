@@ -44,7 +44,7 @@ def test_draw_measure_convert(made, tmp_path):
     (('draw', 'gone.hea', 'a.png'), 'there is no such file'), (('draw', str(SAMPLE), 'a.png', '--layout', '5x5'), 'unknown layout'), (('draw', str(SAMPLE), 'no/a.png'), 'there is no folder no'), (('draw', str(SAMPLE), 'a.bmp'), 'unknown kind of picture'),
     (('measure', str(SAMPLE), '--csv', 'no/a.csv'), 'there is no folder no'), (('download', 'ludb', 'x', '--records', '-1'), 'records must be at least 1'),
     (('measure',), 'at least one file'), (('convert', 'gone.csv', 'a.asc'), 'there is no such file'), (('download', 'mitbih', 'x'), 'unknown collection'),
-    (('make_set', '0', 'x'), 'n must be a whole number'), (('make_set', '3', 'x', '--scheduler', 'tcp://127.0.0.1:1'), "belongs to engine='dask'"), (('verify', 'x'), 'is not a set'), (('published', '7:5', 'x'), 'asks for none'), (('published', 'all', 'x'), 'written as 0:1000'),
+    (('make_set', '0', 'x'), 'n must be a whole number'), (('make_set', '3', 'x', '--scheduler', 'tcp://127.0.0.1:1'), "belongs to engine='dask'"), (('verify', 'x'), 'is not a set'),
     (('dance',), "unknown command 'dance'; known are generate"),
 ])
 def test_a_mistake_is_one_sentence(words, says, tmp_path, monkeypatch, capsys):
@@ -62,5 +62,5 @@ def test_a_mistake_in_the_shell(tmp_path):
 
 def test_help_names_every_command():
     said = run('--help').stdout
-    assert all(name in said for name in ('generate', 'draw', 'measure', 'convert', 'download', 'make_set', 'verify', 'published')) and run().stdout == said
+    assert all(name in said for name in ('generate', 'draw', 'measure', 'convert', 'download', 'make_set', 'verify')) and run().stdout == said
     assert '--seed' in run('generate', '--help').stdout

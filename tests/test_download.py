@@ -1,7 +1,8 @@
 "`download` against a local server that serves the real files under the publisher's own paths."
 import hashlib, http.server, os, threading
 import pytest
-from deepsynthbody_nb.signals.files import download, read
+from deepsynthbody_nb.signals.download import download
+from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.signals.leads import LEADS_12
 
 N = 3  # records served

@@ -10,7 +10,7 @@ from deepsynthbody_nb.latent.controls import CONTROLS, move
 from deepsynthbody_nb.latent.inversion import nearness
 from deepsynthbody_nb.signals.files import read, write
 from deepsynthbody_nb.signals.measure import measure
-from deepsynthbody_nb.weights.shipped import shipped_table
+from deepsynthbody_nb.catalogue.weights import card_table
 
 
 @pytest.mark.parametrize('space', ['bottleneck', 'noise'])
@@ -24,9 +24,9 @@ def test_a_walk_visits_its_seeds_exactly(space):
 def test_what_is_between_says_so(tmp_path):
     x = ecg.walk([5, 6], 2)
     assert x.origin.item(1) == '50 % of the way from seed 5, record 0 to seed 6, record 0'
-    assert read(write(x[1], tmp_path/'x.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse, 50 % of the way from seed 5, record 0 to seed 6, record 0']
+    assert read(write(x[1], tmp_path/'x.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse 1.1.2, 50 % of the way from seed 5, record 0 to seed 6, record 0']
     moved = ecg.vary('t_amplitude', [1.5], seed=5)
-    assert read(write(moved[0], tmp_path/'y.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse, seed 5, record 0, t_amplitude +1.5 SD']
+    assert read(write(moved[0], tmp_path/'y.hea')).attrs['comments'] == ['synthetic: generator pulse2pulse 1.1.2, seed 5, record 0, t_amplitude +1.5 SD']
 
 
 @pytest.mark.parametrize('control', list(CONTROLS))
@@ -55,7 +55,7 @@ def test_moving_keeps_the_leftover():
 
 def test_sliders_on_fresh_seeds(tell):
     "A few seeds of the many whose figures ship, made again."
-    shipped, values = shipped_table('controls', 'effects.csv'), np.linspace(-2, 2, 9)
+    shipped, values = card_table('controls', 'effects.csv'), np.linspace(-2, 2, 9)
     again = {}
     for control in ('heart_rate', 'r_amplitude', 't_amplitude'):
         with warnings.catch_warnings(action='ignore'): found = [measure(ecg.vary(control, values, seed=seed))[CONTROLS[control]] for seed in range(700, 704)]
@@ -68,7 +68,7 @@ def test_sliders_on_fresh_seeds(tell):
 
 def test_neighbours_on_a_walk_are_alike():
     "No beat slides or grows by more than the shipped bound from one of sixty steps to the next."
-    bound = shipped_table('controls', 'jumps.csv').set_index('share')
+    bound = card_table('controls', 'jumps.csv').set_index('share')
     found = jumps(ecg.walk([71, 72], 60, leads=8))
     assert found.slide_ms.abs().quantile(.99) <= 2*bound.slide_ms['99 %'] and found.change_mv.abs().quantile(.99) <= 2*bound.change_mv['99 %']
 
@@ -130,7 +130,7 @@ def test_real_records_are_found_and_edited(real_ecg, tell):
     rates = measure(ecg.vary('heart_rate', [-2, 2], latent=found[1][2])).heart_rate_bpm
     assert rates.iloc[1] > rates.iloc[0] + 5                                 # the edited record beats faster
     assert ecg.vary('heart_rate', [0], latent=found[1][2]).attrs.get('seed') is None
-    shipped = shipped_table('inversion', 'ludb.csv').correlation
+    shipped = card_table('inversion', 'ludb.csv').correlation
     assert len(shipped) > 100 and shipped.median() >= .85
 
 

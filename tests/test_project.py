@@ -15,7 +15,7 @@ def test_settings_ini_agrees_with_pyproject():
     assert '>=' + ini['min_python'] == project['requires-python'] and ini['license'].upper() == project['license']
     assert ini['description'] == project['description'] and ini['author'] == project['authors'][0]['name']
     assert ini['requirements'].split() == project['dependencies'] and ini['author_email'] == project['authors'][0]['email']
-    assert ini['dev_requirements'].split() == sum((project['optional-dependencies'][part] for part in ('lab', 'bulk', 'training', 'dev')), [])
+    assert ini['dev_requirements'].split() == sum((project['optional-dependencies'][part] for part in ('lab', 'bulk', 'training', 'evaluation', 'dev')), [])
     assert ini['console_scripts'] == '='.join(*project['scripts'].items())
     assert ini.getboolean('custom_sidebar') == nbdev['custom_sidebar'] and ini.getboolean('clear_all') == nbdev['clear_all']
     assert ini['git_url'] == project['urls']['Repository'] == f"https://github.com/{ini['user']}/{ini['repo']}"
@@ -67,4 +67,4 @@ def test_wheel_works_far_from_the_repository(tmp_path):
             "print(deepsynthbody_nb.__file__); draw_ecg(ecg.sample(1, seed=0)).savefig('ecg.png'); print(*ecg.generate(2, '.', seed=0)); from deepsynthbody_nb.signals.measure import measure; print(measure(ecg.sample(1, seed=0)).beats.item() > 5)")
     ran = subprocess.run([sys.executable, '-c', code], cwd=empty, check=True, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(tmp_path/'installed')})
     assert ran.stdout.splitlines() == [str(tmp_path/'installed'/'deepsynthbody_nb'/'__init__.py'), '0.asc 1.asc', 'True']
-    assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '1.asc', 'ecg.png']
+    assert sorted(p.name for p in empty.iterdir()) == ['0.asc', '0.json', '1.asc', '1.json', 'ecg.png']

@@ -37,7 +37,7 @@ def test_generate_writes_what_the_published_program_writes(tmp_path):
 def test_the_call_of_the_seed_framework_works_unchanged(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ecg.generate(5, ".", start_id=0, device="cpu")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f'{i}.asc' for i in range(5)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f'{i}{suffix}' for i in range(5) for suffix in ('.asc', '.json'))   # and its mark beside each
     assert np.loadtxt('4.asc').shape == (5000, 8)
 
 

@@ -13,10 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecut
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from .. import __version__
-from .formats import ARRAYS, GROUP, Set, Table, sweep, whole_microvolt
+from .formats import ARRAYS, GROUP, Set, Table, whole_microvolt
 from ..generators.fast import fast_pulse2pulse
 from ..generators.pulse2pulse import PUBLISHED_SHA256, noise_state
-from ..signals.files import _folder, _then_moved, _whole
+from ..records.arguments import whole
+from ..records.writing import made_folder, sweep, written_whole
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
 
 # %% ../../nbs/bulk/01_sets.ipynb #9dccb656
@@ -27,7 +28,7 @@ def make_group(
     "Compute a group's records."
     stream = torch.Generator()
     stream.set_state(state)
-    noise = torch.empty(GROUP, 8, 5000).uniform_(-1, 1, generator=stream)
+    noise = torch.empty(GROUP, 8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
     made = fast_pulse2pulse()(noise).numpy()[:len(own.ids(group))]
     if own.leads == LEADS_8: return made
     recorded = dataclasses.replace(own, leads=LEADS_8).ecg(own.ids(group), made)
@@ -87,7 +88,7 @@ def make_set(
     Raises `ValueError` for a wrong argument or another set's manifest, `ImportError` for an extra that is not installed, `OSError` for a folder that cannot be written to, a full disk,
     a set that another process is writing, a scheduler that cannot be reached; what was made stays."""
     folder, leads = Path(folder), lead_names(leads)
-    n, start_id, workers = _whole('n', n, 1), _whole('start_id', start_id, 0), _cores() if workers is None else _whole('workers', workers, 1)
+    n, start_id, workers = whole('n', n, 1), whole('start_id', start_id, 0), _cores() if workers is None else whole('workers', workers, 1)
     if format not in ARRAYS: raise ValueError(f"unknown format {format!r}; known are {', '.join(ARRAYS)}")
     if engine not in ENGINES: raise ValueError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
     if scheduler is not None and engine != 'dask': raise ValueError("a scheduler belongs to engine='dask'")
@@ -98,8 +99,8 @@ def make_set(
     if (folder/'manifest.json').exists(): seed = read_manifest(folder).seed if seed is None else seed
     elif folder.is_dir() and (rest := [p.name for p in folder.iterdir() if p.name != '.lock' and not p.name.startswith('.writing-')]):
         raise ValueError(f"{folder}: holds {rest[0]} and no manifest, so it is no set to go on with; choose an empty or a new folder")
-    own = Set(n, secrets.randbits(32) if seed is None else _whole('seed', seed, 0), start_id, leads, format, bool(measures))
-    with _locked(_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler, progress) as (executor, width):
+    own = Set(n, secrets.randbits(32) if seed is None else whole('seed', seed, 0), start_id, leads, format, bool(measures))
+    with _locked(made_folder(folder)), _plainly(folder), _executor(engine, workers, scheduler, progress) as (executor, width):
         _begin(folder, own)
         parts = _parts(folder, own)
         missing = [g for g in own.groups if not all(part.has(g) for part in parts)]
@@ -114,7 +115,7 @@ def _begin(folder, own):
     if path.exists():
         if (there := read_manifest(folder)) != own: raise ValueError(f"{path}: is of another set ({_differing(there, own)}); finish that one with its own arguments, or choose another folder")
     else:
-        with _then_moved(folder, [path.name]) as aside: (aside/path.name).write_text(text)
+        with written_whole(folder, [path.name]) as aside: (aside/path.name).write_text(text)
     for part in _parts(folder, own): part.sweep(); part.begin()
 
 def _differing(there, own): return ', '.join(f'{f.name} {getattr(there, f.name)!r}, not {getattr(own, f.name)!r}' for f in dataclasses.fields(Set) if getattr(there, f.name) != getattr(own, f.name))

@@ -16,7 +16,8 @@ from torch import nn
 from .labels import SUPERCLASSES
 from ..signals.leads import LEADS_8, as_ecg, as_records, to_leads
 from ..signals.measure import median_beats
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #f069940a
 class Block(nn.Module):
@@ -85,7 +86,7 @@ class Classifier(ResNet1d):
 
     def forward(self, x, factor:int=1): return self.slope*super().forward(x, factor) + self.offset
 
-    @torch.inference_mode()
+    @undisturbed()
     def predict_proba(self,
         x, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     )->pd.DataFrame: # One row a record, one column a class
@@ -103,7 +104,7 @@ class Regressor(ResNet1d):
         self.register_buffer('mean', torch.zeros(()))
         self.register_buffer('sd', torch.ones(()))
 
-    @torch.inference_mode()
+    @undisturbed()
     def predict(self,
         x, # ECGs as `predict_proba` takes them; for a view of 'beat' also median beats as `median_beats` makes them
     )->pd.Series: # One value a record, in the target's unit
@@ -153,8 +154,6 @@ NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': '
     **{m: f'{m} from ten seconds' for m in MEASURES}, **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
-_SHA256 = dict(superclass='c469cebae7ed00923250285f938d2b0dada89ff8e8ed0bd2565898156aaed795', intervals='be2c2cec181b0fbe1f03dd795182e3c0e42f56a72080157da1136d533137d3dc')
-
 @functools.lru_cache(maxsize=None)
 @torch.inference_mode(False)
 def load_classifier(
@@ -162,9 +161,7 @@ def load_classifier(
 )->nn.Module: # A `Classifier` or a `Regressor`, on the CPU, in evaluation mode, its weights without gradients
     "A network that ships; raises `ValueError` for an unknown name and for damaged weights."
     if name not in NETWORKS: raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    with torch.random.fork_rng(devices=[]):
-        if name.startswith('superclass'): folder, model = 'superclass', Classifier(SUPERCLASSES)
-        elif name.endswith('_beat'): folder, model = 'intervals', Regressor(name.removesuffix('_beat'), 'beat')
-        else: folder, model = 'intervals', Regressor(name, '10 s')
-    model.load_state_dict(load_shipped(folder, _SHA256[folder], name), strict=False)   # batch norms do not count their batches any more
-    return model.eval().requires_grad_(False)
+    if name.startswith('superclass'): folder, network = 'superclass', lambda: Classifier(SUPERCLASSES)
+    elif name.endswith('_beat'): folder, network = 'intervals', lambda: Regressor(name.removesuffix('_beat'), 'beat')
+    else: folder, network = 'intervals', lambda: Regressor(name, '10 s')
+    return built(network, load_weights(folder, name), strict=False)          # batch norms do not count their batches any more

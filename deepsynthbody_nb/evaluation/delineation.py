@@ -11,7 +11,7 @@ __all__ = ['WINDOW', 'expert_marks', 'match_waves', 'score_delineation', 'expert
 from pathlib import Path
 import numpy as np, pandas as pd
 from ..signals.leads import lead_name
-from ..weights.shipped import shipped_table
+from ..catalogue.weights import card_table
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #4d2f17fd
 _KINDS = {'p': 'P', 'N': 'QRS', 't': 'T'}
@@ -97,4 +97,4 @@ def expert_intervals(
 # %% ../../nbs/evaluation/00_delineation.ipynb #11cecf31
 def cross_validation()->tuple: # one row a record of LUDB; and histogram of boundary errors (point, error_ms, waves)
     "The cross-validated figures that ship with the delineator's weights: 150 records of LUDB, each judged by a network that had not seen it."
-    return shipped_table('delineator', 'cross_validation.csv'), shipped_table('delineator', 'boundary_errors.csv')
+    return card_table('delineator', 'cross_validation.csv'), card_table('delineator', 'boundary_errors.csv')

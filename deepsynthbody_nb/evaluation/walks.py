@@ -15,7 +15,7 @@ from ..latent.controls import CONTROLS, load_controls, move, standardised
 from ..latent.walk import between, noise_between
 from ..generators.pulse2pulse import noise_stream
 from ..signals.delineate import delineate
-from ..signals.measure import _of_beats, disturbance, measure
+from ..signals.measure import marks_of_wave, disturbance, measure
 
 # %% ../../nbs/evaluation/01_walks.ipynb #a7f04789
 VALUES = np.linspace(-2, 2, 9)     # standard deviations
@@ -58,7 +58,7 @@ def qualities(
     rows = []
     for record in x:
         own = marks[marks.record.eq(record.record.item())]
-        peaks = np.sort(_of_beats(own, 'QRS').peak_s)
+        peaks = np.sort(marks_of_wave(own, 'QRS').peak_s)
         wander, noise = disturbance(record, own)
         rows.append(dict(wander_mv=wander.max(), noise_mv=noise.max(), heart_rate_bpm=60/np.diff(peaks).mean() if len(peaks) > 1 else np.nan, amplitude_mv=np.ptp(record.values, axis=-1).max()))
     return pd.DataFrame(rows)
@@ -98,7 +98,7 @@ def jumps(
 )->pd.DataFrame: # One row a pair of beats in neighbouring records: step, time_s, slide_ms, change_mv; NaN for beats without a partner
     "How beats change from step to step."
     marks = delineate(x)
-    marks = _of_beats(marks, 'QRS')
+    marks = marks_of_wave(marks, 'QRS')
     lead, rows = x.sel(lead='II'), []
     def beats(record):
         peaks = np.sort(marks[marks.record.eq(record)].peak_s.to_numpy())

@@ -11,6 +11,7 @@ __all__ = ['windows', 'Product', 'Steps', 'FastPulse2Pulse', 'fast_pulse2pulse']
 import functools
 import torch
 import torch.nn.functional as F
+from ..records.devices import undisturbed
 from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, Pulse2Pulse, _folded, load_pulse2pulse
 
 # %% ../../nbs/generators/01_fast.ipynb #9ae1f1de
@@ -82,7 +83,7 @@ class FastPulse2Pulse:
         for _, _, stride in ENCODER: lengths.append(lengths[-1]//stride)
         return sum(level.operations(samples) for level, samples in zip(self.encoder + self.decoder, lengths[:6] + lengths[:0:-1]))
 
-    @torch.inference_mode()
+    @undisturbed()
     def __call__(self, noise):
         near = []
         for part in noise.transpose(1, 2).split(10):

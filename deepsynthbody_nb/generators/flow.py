@@ -15,8 +15,9 @@ from torch import nn
 import torch.nn.functional as F
 from ..classifiers.labels import SUPERCLASSES
 from ..signals.leads import LEADS_8, as_ecg
+from ..records.devices import built, undisturbed
 from ..signals.retiming import retimed
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
 
 # %% ../../nbs/generators/04_flow.ipynb #d91f8153
 GRID  = (24, 40, 40, 16)                      # places in each part of a beat
@@ -25,7 +26,7 @@ BEATS = 28                                    # in a record that is generated: e
 
 # %% ../../nbs/generators/04_flow.ipynb #6d50d2da
 def places(): # of the grid within a beat, in parts: 0 to 4, shape (120,)
-    return torch.cat([k + (torch.arange(n) + .5)/n for k, n in enumerate(GRID)])
+    return torch.cat([k + (torch.arange(n, dtype=torch.float32) + .5)/n for k, n in enumerate(GRID)])
 
 class Codec(nn.Module):
     "Beats, as shapes (n, beats, 8, 120) in mV and parts (n, beats, 4) in s, to a heart and deviations (n, 1 + beats, 52), and back."
@@ -158,7 +159,7 @@ class Velocity(nn.Module):
         return torch.cat((self.of_heart(x[:, :1]), self.of_beat(x[:, 1:])), 1)
 
     def clock(self, t): # waves of the time, (n, 64)
-        angle = 2*t[:, None]*torch.exp(torch.linspace(0, math.log(200), 32, device=t.device))
+        angle = 2*t[:, None]*torch.exp(torch.linspace(0, math.log(200), 32, device=t.device, dtype=torch.float32))
         return torch.cat((angle.sin(), angle.cos()), 1)
 
     def features(self, c): # what is asked, and whether it is, (n, 24)
@@ -168,7 +169,7 @@ class Velocity(nn.Module):
         return torch.cat(((~values.isnan()).float(), values.nan_to_num(), waves.nan_to_num()), 1)
 
     def turn(self, beats, device): # cosine and sine of the positions, (beats, dimensions/2)
-        angle = torch.arange(beats, device=device)[:, None]*torch.exp(-torch.linspace(0, math.log(30), self.dimensions//2, device=device))
+        angle = torch.arange(beats, device=device, dtype=torch.float32)[:, None]*torch.exp(-torch.linspace(0, math.log(30), self.dimensions//2, device=device, dtype=torch.float32))
         return angle.cos(), angle.sin()
 
 # %% ../../nbs/generators/04_flow.ipynb #b8cbaf6c
@@ -210,36 +211,33 @@ def at_rate(
     return parts if math.isnan(rate) else retimed(500*parts, 60/rate/parts.sum(1).mean())/500
 
 # %% ../../nbs/generators/04_flow.ipynb #db2797b1
-@torch.no_grad()
+@undisturbed()
 def draw_ecgs(
     flow:Flow,
     n:int, seed:int=0, # How many, and of which seed
     condition=None, # A dict, or one for each record
     start:int=0, # Number of the first
     guidance:float=GUIDANCE,
+    model:str='a flow without a card', # Name of the card or the run whose weights these are
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, 10 s at 500 Hz, mV; the coordinate record is the number
     "Records `start` … `start + n - 1` of a seed."
     c, made, one = as_condition(condition, n), [], next(flow.parameters())
     for group in range(start//TOGETHER, -(-(start + n)//TOGETHER)):
         numbers = range(group*TOGETHER, (group + 1)*TOGETHER)
         streams = [torch.Generator().manual_seed((seed*1_000_003 + k*7_919 + 17) % 2**63) for k in numbers]
-        noise, starts = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=g) for g in streams]), [float(torch.rand(1, generator=g)) for g in streams]
+        noise, starts = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=g, dtype=torch.float32) for g in streams]), [float(torch.rand(1, generator=g, dtype=torch.float32)) for g in streams]
         rows = torch.tensor([min(max(k - start, 0), n - 1) for k in numbers])
         shapes, parts = flow.codec.decode(flow.draw(noise.to(one), {k: v[rows].to(one) for k, v in c.items()}, guidance=guidance))
         parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
         made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)
-    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(model='conditional', seed=seed)
+    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(provenance='synthetic', model=model, seed=seed)
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
-_SHA256 = '65ab67cf903c9d8bb7789b83de8fc3b4a37a340733dbe35910063af1e6052eec'
-
 @functools.lru_cache(maxsize=None)
 @torch.inference_mode(False)
 def load_flow(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
 )->Flow: # In evaluation mode, without gradients
     "The conditional generator that ships; raises `ValueError` if its weights are damaged."
-    with torch.random.fork_rng(devices=[]): flow = Flow()
-    flow.load_state_dict({k: v.float() for k, v in load_shipped('conditional', _SHA256).items()})
-    return flow.eval().requires_grad_(False).to(device)
+    return built(Flow, load_weights('conditional')).to(device)

@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.ht
 # %% auto #0
 __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'PUBLISHED_SHA256', 'FULL_SCALE', 'Pulse2Pulse', 'published_weights',
            'load_pulse2pulse', 'noise_state', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'interleaved',
-           'folded_decoder', 'torch_device']
+           'folded_decoder']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
 import functools, hashlib, importlib.util
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np, torch, xarray as xr
 from torch import nn
 import torch.nn.functional as F
+from ..records.devices import built, undisturbed
+from ..records.provenance import made
 from ..signals.leads import as_ecg
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #3d4424e6
@@ -81,37 +83,30 @@ def _load_pulse2pulse(device, path):
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != PUBLISHED_SHA256: raise ValueError(f"{path}: is damaged or not the published file (SHA-256 {found[:12]}…, expected {PUBLISHED_SHA256[:12]}…); pip install --force-reinstall deepfake-ecg==1.1.2 restores it")
     state = torch.load(path, map_location='cpu', weights_only=True)['stat_dict']
-    with torch.random.fork_rng(devices=[]): model = Pulse2Pulse()            # PyTorch's own stream stays where the user left it
-    model.load_state_dict({f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')})
-    return model.eval().requires_grad_(False).to(device)
+    own = {f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')}
+    return built(Pulse2Pulse, own).to(device)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
 _BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
-_EVERY    = 2_500       # records of seed 0 from one kept state to the next
 
 @functools.lru_cache(maxsize=256)
-def _built(seed): # state of PyTorch's generator when the published program has built its network
+def _built(seed):
+    "State of PyTorch's generator when the published program has built its network."
     stream = torch.Generator().manual_seed(seed)
-    torch.empty(_BUILDING).uniform_(generator=stream)
+    torch.empty(_BUILDING, dtype=torch.float32).uniform_(generator=stream)
     return stream.get_state()
-
-@functools.lru_cache(maxsize=1)
-def _kept(): # states of seed 0 before the records 0, 2,500, 5,000 …
-    from importlib.resources import files
-    with np.load(files('deepsynthbody_nb')/'weights'/'published'/'states.npz') as kept: return torch.from_numpy(kept['states'])
 
 def noise_state(
     seed:int, # As in `torch.manual_seed`
     start:int=0, # Number of a record
     known:tuple=None, # Number of a record not behind it, and its state, if there is one
 )->torch.Tensor: # State of PyTorch's generator before it draws that record's noise
-    "Where in a seed's stream a record begins; 0.1 to 0.2 ms a record skipped, at most 2,500 of them for a record of the public set."
-    nearest = min(start//_EVERY, len(_kept()) - 1) if seed == 0 else 0
-    at, state = nearest*_EVERY, _kept()[nearest].clone() if nearest else _built(seed)    # cloned: PyTorch reads the whole storage, not the view
-    if known and known[0] > at: at, state = known
+    "Where in a seed's stream a record begins; 0.1 to 0.2 ms per record skipped."
+    at, state = known or (0, _built(seed))
     stream = torch.Generator()
     stream.set_state(state)
-    for _ in range(start - at): torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    for _ in range(start - at):
+        torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
     return stream.get_state()
 
 def noise_stream(
@@ -121,7 +116,8 @@ def noise_stream(
     "The noise of records `start`, `start + 1`, … of a seed."
     stream = torch.Generator()
     stream.set_state(noise_state(seed, start))
-    while True: yield torch.empty(8, 5000).uniform_(-1, 1, generator=stream)
+    while True:
+        yield torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
 _AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always filled up
@@ -142,13 +138,13 @@ def make_ecgs(
         size = min(batch_size, start + n - first)
         drawn = torch.stack([next(noise) for _ in range(size)])
         values = torch.cat([_full_call(model, part, at_once, device) for part in drawn.split(at_once)])
-        yield as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size)).assign_attrs(model='pulse2pulse', seed=seed)
+        x = as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size))
+        yield made(x, 'pulse2pulse', '1.1.2', seed)
 
-@torch.inference_mode()
 def _full_call(model, noise, at_once, device):
     "Integers in µV for up to `at_once` records, the call filled up with silence."
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
+    with undisturbed(device=device), torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
         return (model(full.to(device))*FULL_SCALE).int().cpu()[:len(noise)]
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #dbda2a03
@@ -188,7 +184,7 @@ def _folded(conv, up):
     weight = conv.weight.new_zeros(conv.out_channels, up, conv.in_channels, 2*reach + 1)
     for phase in range(up):
         for tap in range(KERNEL): weight[:, phase, :, (phase + tap - half)//up + reach] += conv.weight.data[:, :, tap]
-    folded = nn.utils.skip_init(_Product, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach).requires_grad_(False)
+    folded = nn.utils.skip_init(_Product, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach, dtype=torch.float32).requires_grad_(False)
     folded.weight.copy_(weight.flatten(0, 1)); folded.bias.copy_(conv.bias.repeat_interleave(up))
     return folded
 
@@ -198,15 +194,3 @@ def _folded(conv, up):
 def folded_decoder()->FoldedDecoder: # On the CPU
     "The published generator's decoder, folded once."
     return FoldedDecoder(load_pulse2pulse())
-
-# %% ../../nbs/generators/00_pulse2pulse.ipynb #5d1c11db
-def torch_device(
-    name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
-)->str: # A device that is there
-    "Check a device's name; raises `ValueError` if PyTorch does not know it or this machine does not have it."
-    here = {'cuda': torch.cuda.is_available(), 'mps': torch.backends.mps.is_available(), 'cpu': True}
-    if name == 'auto': return next(kind for kind, there in here.items() if there)
-    kind, _, number = str(name).partition(':')
-    if kind not in here or (number and not number.isdigit()): raise ValueError(f"unknown device {name!r}; known are auto, cpu, cuda, cuda:N and mps")
-    if not here[kind] or (kind == 'cuda' and number and int(number) >= torch.cuda.device_count()): raise ValueError(f"the device {name!r} is not on this machine; use 'auto' or 'cpu'")
-    return str(name)

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import nn
 from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from ..signals.leads import as_ecg
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #e691ca4f
 @dataclass(frozen=True, eq=False)                                             # each its own, so that functions can remember what they made of it
@@ -33,7 +34,7 @@ class Latent:
         return Latent(self.bottleneck[i], tuple(s[i] for s in self.skips), tuple(self.origin[k] for k in i))
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #b5ac1094
-@torch.inference_mode()
+@undisturbed()
 def encode(
     noise:torch.Tensor, # Uniform in (-1, 1), shape (n, 8, 5000)
     origin, # Where each record comes from, in words, n of them
@@ -68,18 +69,23 @@ def activations(
     "The levels that the decoder reads."
     return [*latent.skips, F.leaky_relu(latent.bottleneck, .01)]
 
-@torch.inference_mode()
+def _kind(latent):
+    "What the ECGs of a latent are: synthetic, or real ones edited by the generator."
+    real = any('inversion of' in origin and 'synthetic' not in origin for origin in latent.origin)
+    return 'real, edited' if real else 'synthetic'
+
+@undisturbed()
 def decode(
     latent:Latent,
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, mV; the coordinate `origin` says where each comes from
     "The ECGs of some latents: whole µV, one record at a time."
     model, levels = load_pulse2pulse(), activations(latent)
     made = torch.cat([model.decode([level[k:k + 1] for level in levels]) for k in range(len(latent))])
-    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(model='pulse2pulse')
+    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(provenance=_kind(latent), model='pulse2pulse', version='1.1.2')
     return x.assign_coords(record=np.arange(len(latent)), origin=('record', list(latent.origin)))
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #96b0d24f
-@torch.inference_mode()
+@undisturbed()
 def preview(
     latent:Latent,
 )->np.ndarray: # Shape (n, 8, 5000), leads `LEADS_8`, µV, int16; some samples differ from those of `decode` by 1 µV
@@ -94,15 +100,12 @@ def follow_network(): # An `nn.Module`: coordinates (n, 10) to narrow axes (n, 5
     "The network that foretells the narrow axes from the wide ones."
     return nn.Sequential(nn.Linear(COORDINATES, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, FOLLOWERS))
 
-_SHA256 = '882b3a965fba37c2bb685efd32d94dbe141a1e2a0fcdd2a3332c178ddcb12752'
-
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def density()->dict: # mean (500,), axes (500, 500) in rows, sd (500,), spread of the leftovers (54,), edge (), follow: the network
     "What ships of the bottleneck's distribution: its principal axes, how the narrow ones follow, and the distance that 99.9 % stay within."
-    shipped = load_shipped('bottleneck', _SHA256)
-    with torch.random.fork_rng(devices=[]): follow = follow_network().eval().requires_grad_(False)
-    follow.load_state_dict({name[7:]: shipped.pop(name) for name in list(shipped) if name.startswith('follow.')})
+    shipped = load_weights('bottleneck')
+    follow = built(follow_network, {name[7:]: shipped.pop(name) for name in list(shipped) if name.startswith('follow.')})
     return shipped | dict(follow=follow)
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #f7299388
@@ -153,7 +156,7 @@ def draw_latents(
 )->Latent:
     "New latents from the density of ordinary ones."
     d, fresh = density(), latents(n, seed)
-    drawn = torch.randn(n, 500, generator=torch.Generator().manual_seed(seed))
+    drawn = torch.randn(n, 500, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     wide, narrow = slice(0, COORDINATES), slice(COORDINATES, COORDINATES + FOLLOWERS)
     drawn[:, narrow] = d['follow'](drawn[:, wide]) + d['spread']*drawn[:, narrow]
     return Latent(placed(drawn), fresh.skips, tuple(f'drawn with seed {seed}, record {k}' for k in range(n)))

@@ -17,8 +17,9 @@ from ..generators.pulse2pulse import folded_decoder, interleaved
 from .bottleneck import Latent, along, join, moved_to, preview, reach
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
-from ..signals.measure import _axis, _of_beats
-from ..weights.shipped import load_shipped
+from ..signals.measure import electrical_axis, marks_of_wave
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
 CONTROLS = dict(                              # column of `measure`
@@ -67,20 +68,16 @@ class Reader(nn.Module):
     def forward(self, bottleneck): return self.read(self.features(bottleneck))
 
 # %% ../../nbs/latent/02_controls.ipynb #641e090c
-_SHA256 = '50b429a7788657990a77be41c8599b58b8a1c2f1f22cff899f98d8d1d7fdeecb'
-
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_controls()->tuple: # The reader, and a table of mean and sd of each control (the RR variability's of its logarithm)
     "What ships of the controls; raises `ValueError` if the weights are damaged."
-    shipped = load_shipped('controls', _SHA256)
+    shipped = load_weights('controls')
     usual = pd.DataFrame({part: shipped.pop(part).double().numpy() for part in ('mean', 'sd')}, index=list(CONTROLS))
-    with torch.random.fork_rng(devices=[]): reader = Reader().eval().requires_grad_(False)
-    reader.load_state_dict(shipped)
-    return reader, usual
+    return built(Reader, shipped), usual
 
 # %% ../../nbs/latent/02_controls.ipynb #5fd1f2af
-@torch.no_grad()
+@undisturbed()
 def slope(
     latent:Latent, # One record
     there:torch.Tensor, # Along the wide axes, shape (10,)
@@ -102,8 +99,9 @@ def _way(latent, control, sign, steps):
     return torch.stack(way)
 
 def _step(J, control, by):
-    asked = torch.tensor([float(name == control) for name in CONTROLS])
-    return J.T@torch.linalg.solve(J@J.T + torch.diag(torch.where(asked > 0, _ASKED, _HELD)), by*asked)
+    asked = torch.tensor([float(name == control) for name in CONTROLS], dtype=torch.float32)
+    caution = torch.where(asked > 0, _ASKED, _HELD).to(J)
+    return J.T@torch.linalg.solve(J@J.T + torch.diag(caution), by*asked)
 
 @functools.lru_cache(maxsize=64)
 def _moved(latent, control, value):
@@ -122,24 +120,24 @@ def _axes(latent):
     "QRS axis of each record, degrees; NaN where no QRS is found."
     v = preview(latent)[:, :2]/np.float32(1000)
     marks, found = delineate(as_ecg(v, 500, ['I', 'II'])), np.full(len(v), np.nan)
-    for r, own in _of_beats(marks, 'QRS').groupby('record'):
+    for r, own in marks_of_wave(marks, 'QRS').groupby('record'):
         ends = np.round(own[['onset_s', 'offset_s']].dropna().to_numpy()*500).astype(int)
         areas = [(v[r][:, on:off] - v[r][:, on - 12:on - 2].mean(1, keepdims=True)).sum(1) for on, off in ends if on >= 12]
-        if areas: found[r] = _axis(np.median(areas, 0), ['I', 'II'])
+        if areas: found[r] = electrical_axis(np.median(areas, 0), ['I', 'II'])
     return found
 
-@torch.no_grad()
+@undisturbed()
 def _searched_way(latent, sign, steps):
     reader, usual = load_controls()
     sd, others = float(usual.sd['qrs_axis']), [k for k, name in enumerate(CONTROLS) if name != 'qrs_axis']
     start, reached, way = reader(latent.bottleneck), _axes(latent)[0], [along(latent)[0]]
-    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES)[:, None]
+    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES, dtype=torch.float32)[:, None]
     for _ in range(math.ceil(steps/2)):
         J = slope(latent, way[-1])
         hint, held = _step(J, 'qrs_axis', 2*sign*_STEP), J[others]
-        free = torch.eye(10) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9), held)
-        around = hint*torch.rand(_PLACES, 1, generator=g) + spread*torch.randn(_PLACES, 10, generator=g)@free
-        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]]), around))
+        free = torch.eye(10, dtype=torch.float32) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9, dtype=torch.float32), held)
+        around = hint*torch.rand(_PLACES, 1, generator=g, dtype=torch.float32) + spread*torch.randn(_PLACES, 10, generator=g, dtype=torch.float32)@free
+        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]], dtype=torch.float32), around))
         there = moved_to(latent[[0]*len(places)], places)
         axis = _axes(there)
         gained = torch.from_numpy(sign*((axis - reached + 180) % 360 - 180)/sd).nan_to_num(-9)

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from scipy.signal import resample_poly
 from torch import nn
 from .leads import as_records, dead_leads, lead_name
-from ..weights.shipped import load_shipped
+from ..catalogue.weights import load_weights
+from ..records.devices import built, undisturbed
 
 # %% ../../nbs/signals/03_delineate.ipynb #cc9958d5
 RATE  = 250                    # Hz, the network's own sampling rate
@@ -76,14 +77,11 @@ def normalise(
     return (x/peak.clamp(min=.05)).clamp(-5, 5)                        # 0.05 mV: a flatter lead's noise stays small
 
 # %% ../../nbs/signals/03_delineate.ipynb #4535dcb7
-_SHA256 = '6752be46c862ecd2afae968dc8af9a2b096ab6b2a6b10b1213c21df9f6f538c3'
-
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_delineator()->Delineator: # In evaluation mode, without gradients, batch norms folded
     "The delineator that ships with the package; raises `ValueError` if its weights are damaged."
-    with torch.random.fork_rng(devices=[]): model = Delineator().eval().requires_grad_(False)   # PyTorch's own stream stays where the user left it
-    model.load_state_dict(load_shipped('delineator', _SHA256))
+    model = built(Delineator, load_weights('delineator'))
     for part in model.modules():
         if isinstance(part, Block): part.fuse()
     return model
@@ -97,7 +95,7 @@ def _probabilities(model, x):
     live = np.ptp(values, axis=-1) > 0
     if ratio != 1: values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype='line').astype('float32')
     rows = torch.from_numpy(np.ascontiguousarray(values.reshape(-1, values.shape[-1])))
-    with torch.inference_mode():
+    with undisturbed():
         alone = model(rows).softmax(1).numpy().reshape(*values.shape[:2], 4, -1)
         clean = normalise(rows).numpy().reshape(values.shape)
     weight = live/np.maximum(live.sum(1, keepdims=True), 1)

@@ -14,7 +14,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from .files import _then_moved
+from ..records.provenance import picture_marks, save_picture, sentence
+from ..records.writing import written_whole
 from .leads import LEADS_12, as_ecg, to_12_lead
 
 # %% ../../nbs/signals/02_draw.ipynb #43922d70
@@ -30,6 +31,7 @@ class Paper(Figure):
         super().__init__(figsize=(width/25.4, height/25.4), facecolor='white')
         self.mm = self.add_axes((0, 0, 1, 1)); self.mm.set(xlim=(0, width), ylim=(0, height)); self.mm.axis('off')
         self.traces, self.title = [], None                                  # (line, lead, its samples, its zero line in mm)
+        self.mark = ''                                                       # where the record comes from, for the file
 
     def grid(self, left, bottom, right, top):
         "Squares of 1 and 5 mm over a box, in mm."
@@ -37,6 +39,12 @@ class Paper(Figure):
             lines = [[(v, bottom), (v, top)] for v in np.arange(left, right + .1, step)] + [[(left, v), (right, v)] for v in np.arange(bottom, top + .1, step)]
             self.mm.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=1))
         self.mm.fill_between([left, right], bottom, top, color=_PAPER, lw=0, zorder=0)
+
+    def savefig(self, path, **options):
+        "As matplotlib's; the file's metadata say where the record comes from."
+        suffix = '.' + str(options.get('format') or Path(str(path)).suffix.removeprefix('.') or 'png').lower()
+        marks = picture_marks(self.mark, suffix) if suffix in ('.png', '.svg', '.pdf') else {}
+        super().savefig(path, **options | ({'metadata': marks | options.get('metadata', {})} if marks else {}))
 
     def _repr_png_(self):
         out = io.BytesIO(); self.savefig(out, format='png', dpi=110); return out.getvalue()
@@ -74,6 +82,7 @@ def draw_ecg(
     left, bottom, width, height = 16, 9, SPEED*seconds, 5*np.ceil((rows*row + 5)/5)
     right, top = left + 5*np.ceil((width + 4)/5), bottom + height
     page = Paper(right + 6, top + 10)
+    page.mark = sentence(x)
     page.grid(left - 10, bottom, right, top)
     time = (x.time - x.time[0]).values
     for lead, start, length, r, column in traces:
@@ -102,13 +111,10 @@ def one_record(
 def provenance(
     x, # ECG, one record
 )->str: # One line for people
-    "Where a record comes from: its generator, seed and number, or its file."
-    origin = x.coords['origin'].item() if 'origin' in x.coords else f"seed {x.attrs.get('seed')}"
-    synthetic = f"synthetic ECG · {x.attrs['model']} · {origin}" if 'model' in x.attrs else ''
-    record = f"record {x.record.item()}" if 'record' in x.coords and 'origin' not in x.coords else ''
-    note = {key: x.attrs.get(key, x.coords[key].item() if key in x.coords else '') for key in ('source', 'comments')}
-    said = next((c for c in np.atleast_1d(note['comments']) if str(c).startswith('synthetic')), '')
-    return ' · '.join(str(part) for part in (synthetic, record, note['source'], said) if part)
+    "Where a record comes from: its generator, seed and number, and its file."
+    source = x.attrs.get('source', x.coords['source'].item() if 'source' in x.coords else '')
+    record = '' if sentence(x) or 'record' not in x.coords else f"record {x.record.item()}"
+    return ' · '.join(str(part) for part in (sentence(x), record, source) if part)
 
 # %% ../../nbs/signals/02_draw.ipynb #d1e6cb0d
 def write_gif(
@@ -124,7 +130,7 @@ def write_gif(
     if not frames and path.suffix.lower() != '.gif': raise ValueError(f"{path}: an animation is written as .gif")
     if x.sizes.get('record', 0) == 0: raise ValueError("an animation needs dims (record, lead, time) with one record or more")
     if layout == '3x4': x = to_12_lead(x)
-    page, pictures = draw_ecg(x[0], layout), []
+    page, pictures, marks = draw_ecg(x[0], layout), [], []
     page.set_dpi(80)
     canvas = FigureCanvasAgg(page)
     for record in x:
@@ -132,12 +138,15 @@ def write_gif(
         page.title.set_text(provenance(record))
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        marks.append(sentence(record))
         pictures.append(picture if frames else picture.quantize(64, palette=pictures[0] if pictures else None, dither=Image.Dither.NONE))
     if not frames:
-        with _then_moved(path.parent, [path.name]) as tmp: pictures[0].save(tmp/path.name, save_all=True, append_images=pictures[1:], duration=1000/per_second, loop=0)
+        with written_whole(path.parent, [path.name]) as tmp:
+            save_picture(pictures, tmp/path.name, '; '.join(dict.fromkeys(marks)), duration=1000/per_second, loop=0)
         return [path]
     path.mkdir(parents=True, exist_ok=True)
     names = [f'{k:0{len(str(len(pictures)))}}.png' for k in range(len(pictures))]
-    with _then_moved(path, names) as tmp:
-        for name, picture in zip(names, pictures): picture.save(tmp/name)
+    with written_whole(path, names) as tmp:
+        for name, picture, mark in zip(names, pictures, marks):
+            save_picture(picture, tmp/name, mark)
     return [path/name for name in names]

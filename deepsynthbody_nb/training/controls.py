@@ -15,7 +15,7 @@ from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2puls
 from torch import nn
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, follow_network
 from ..latent.controls import CONTROLS, Reader, standardised
-from ..signals.files import _then_moved
+from ..records.writing import written_whole
 from ..signals.leads import as_ecg
 from ..signals.measure import measure
 
@@ -35,7 +35,7 @@ def measured_bottlenecks(
         if kept is not None and kept.exists(): parts.append(np.load(kept)['part']); continue
         parts.append(_measured(drawn))
         if kept is None: continue
-        with _then_moved(kept.parent, [kept.name]) as tmp: np.savez(tmp/kept.name, part=parts[-1])
+        with written_whole(kept.parent, [kept.name]) as tmp: np.savez(tmp/kept.name, part=parts[-1])
     every = np.concatenate(parts)
     return every[:, :500], pd.DataFrame(every[:, 500:], columns=list(CONTROLS.values()))
 
@@ -142,7 +142,7 @@ def train_controls(
     density = fit_density(np.concatenate((bottlenecks, more)), steps)
     reader = teach_reader(bottlenecks[~kept], m[~kept], steps)
     tensors = dict(reader.state_dict(), mean=torch.from_numpy(mean.to_numpy('float32')), sd=torch.from_numpy(sd.to_numpy('float32')))
-    with _then_moved(Path(folder), ['bottleneck.safetensors', 'controls.safetensors']) as tmp:
+    with written_whole(Path(folder), ['bottleneck.safetensors', 'controls.safetensors']) as tmp:
         save_file(density, tmp/'bottleneck.safetensors'); save_file(tensors, tmp/'controls.safetensors')
     read = torch.cat([reader(part) for part in torch.from_numpy(bottlenecks[kept]).view(-1, 250, 2).split(64)]).numpy()
     return pd.Series(1 - np.nanmean((read - m[kept])**2, 0)/np.nanvar(m[kept], 0), index=list(CONTROLS))

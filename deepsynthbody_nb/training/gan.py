@@ -87,7 +87,8 @@ def noise_of(generator, n:int, leads:int, samples:int, draw:torch.Generator)->to
 def made_by(generator, n:int, seed:int, leads:tuple, rate:float, samples:int, full_scale:float): # ECGs, dims (record, lead, time), mV
     noise = noise_of(generator, n, len(leads), samples, torch.Generator().manual_seed(seed))
     made = torch.cat([generator(part) for part in noise.split(16)])
-    return as_ecg(made.float().cpu().numpy()*np.float32(full_scale), rate, leads)
+    x = as_ecg(made.float().cpu().numpy()*np.float32(full_scale), rate, leads)
+    return x.assign_coords(record=np.arange(n)).assign_attrs(provenance='synthetic', seed=seed)
 
 class GAN:
     """A generator and its critic, learning from records by WGAN-GP.

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 from ..generators.pulse2pulse import noise_stream
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, along, density, encode
-from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, without_wander, _smoothed
-from ..signals.files import _then_moved
+from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, without_wander, smoothed
+from ..records.writing import written_whole
 
 # %% ../../nbs/training/02_inversion.ipynb #caa240b0
 def pairs(
@@ -59,7 +59,7 @@ def teach_encoder(
             if step >= .3*steps:
                 made = without_wander(decoding(guess, torch.zeros(batch, 250, 10)))
                 ours = beat_envelope(made, 40)
-                late = sum(1 - (a*b).sum(1) for a, b in ((ours, beats), (_smoothed(ours, 120), _smoothed(beats, 120))))
+                late = sum(1 - (a*b).sum(1) for a, b in ((ours, beats), (smoothed(ours, 120), smoothed(beats, 120))))
                 loss = .15*loss + (1.5*(1 - correlation(F.avg_pool1d(made, 4), x).mean(1)) + late).mean()
             optimiser.zero_grad(); loss.backward()
             nn.utils.clip_grad_norm_(encoder.parameters(), 1.)
@@ -83,5 +83,5 @@ def train_inversion(
     whole = {f'encoder.{name}': part.half() for name, part in encoder.state_dict().items() if part.is_floating_point()} | skips
     whole |= dict(library_axes=axes[:library].half().contiguous(), library_envelopes=(beats/beats.abs().amax(1, keepdim=True)*127).round().to(torch.int8))
     out = Path(out)
-    with _then_moved(out.parent, [out.name]) as tmp: save_file(whole, tmp/out.name)
+    with written_whole(out.parent, [out.name]) as tmp: save_file(whole, tmp/out.name)
     return out

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, xarray as xr
 from ..classifiers.labels import SUPERCLASSES, from_ludb, from_scp, from_snomed
 from ..signals.files import read
-from ..signals.leads import as_records, lead_names, time_axis, to_leads
+from ..records.arrays import time_axis
+from ..signals.leads import as_records, lead_names, to_leads
 
 # %% ../../nbs/training/05_records.ipynb #17d4127e
 def resample(

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch, xarray as xr
 from .. import __version__
 from ..evaluation.generation import compare_measures, nearest, spread
-from ..signals.files import _folder, _then_moved, _whole
+from ..records.arguments import whole
+from ..records.writing import made_folder, written_whole
 from ..signals.leads import as_ecg
 from .gan import FORMS, NEW, made_by, published_gan, small_gan, two_seconds
 from .records import Records, read_records
@@ -53,7 +54,7 @@ class Plan:
 
     def __post_init__(self):
         if self.model not in MODELS: raise ValueError(f"unknown model {self.model!r}; known are {', '.join(MODELS)}")
-        for name, least in dict(steps=1, batch=1, seed=0, save_every=1, sample_every=1, devices=1, nodes=1).items(): _whole(name, getattr(self, name), least)
+        for name, least in dict(steps=1, batch=1, seed=0, save_every=1, sample_every=1, devices=1, nodes=1).items(): whole(name, getattr(self, name), least)
         if self.precision not in PRECISIONS: raise ValueError(f"unknown precision {self.precision!r}; known are {', '.join(PRECISIONS)}")
         if self.tracking not in (None, 'local') and '://' not in self.tracking: raise ValueError(f"tracking must be 'local', an address such as http://host:5000, or None; got {self.tracking!r}")
         if self.batch % self.processes: raise ValueError(f"a batch of {self.batch} cannot be dealt to {self.processes} processes alike; choose a multiple of {self.processes}")
@@ -158,7 +159,7 @@ class Tracking:
 
 # %% ../../nbs/training/08_runs.ipynb #b23944ad
 def _put(folder, name, text):
-    with _then_moved(Path(folder), [name]) as aside: (aside/name).write_text(text)
+    with written_whole(Path(folder), [name]) as aside: (aside/name).write_text(text)
 
 # %% ../../nbs/training/08_runs.ipynb #339f5918
 def train(
@@ -290,7 +291,7 @@ def _cut(path, step): # lines behind a step: they will be written again
 
 def _save(folder, task, step):
     try:
-        with _then_moved(folder, ['last.pt']) as aside:
+        with written_whole(folder, ['last.pt']) as aside:
             torch.save(dict(step=step, networks={k: n.state_dict() for k, n in task.networks.items()}, optimisers={k: o.state_dict() for k, o in task.optimisers.items()}), aside/'last.pt')
             with open(aside/'last.pt', 'rb') as written: os.fsync(written.fileno())
     except (OSError, RuntimeError) as e:
@@ -302,11 +303,11 @@ def _sample(folder, task, step, real, tracking, say):
     maker = task.networks.get('mean', task.networks.get('generator'))
     for name in ('weights', 'samples'): (folder/name).mkdir(exist_ok=True)
     x, stem = task.make(16, seed=1), f'{step:07}'
-    with _then_moved(folder/'weights', [f'{stem}.safetensors']) as aside: save_file({k: v.detach().cpu().contiguous() for k, v in maker.state_dict().items()}, aside/f'{stem}.safetensors')
+    with written_whole(folder/'weights', [f'{stem}.safetensors']) as aside: save_file({k: v.detach().cpu().contiguous() for k, v in maker.state_dict().items()}, aside/f'{stem}.safetensors')
     fig = Figure(figsize=(9, 5), layout='constrained')
     for ax, one in zip(fig.subplots(4, 1, sharex=True, sharey=True), x): ax.plot(x.time, one.sel(lead='II'), lw=.7, color='#234')
     fig.suptitle(f'step {step}, lead II, mV', fontsize='medium')
-    with _then_moved(folder/'samples', [f'{stem}.npy', f'{stem}.png']) as aside: np.save(aside/f'{stem}.npy', x.values.astype('float16')); fig.savefig(aside/f'{stem}.png', dpi=80)
+    with written_whole(folder/'samples', [f'{stem}.npy', f'{stem}.png']) as aside: np.save(aside/f'{stem}.npy', x.values.astype('float16')); fig.savefig(aside/f'{stem}.png', dpi=80)
     quality = judge(x, *real)
     with open(folder/'quality.jsonl', 'a') as lines: lines.write(json.dumps(dict(step=step) | quality) + '\n')
     for text in warn_of_quality(quality): say(f'step {step}: {text}')
@@ -381,35 +382,38 @@ class Run:
         kept = self.checkpoints()
         if not kept: raise ValueError(f"{self.folder}: has no checkpoint yet; the first comes at step {self.plan.sample_every}")
         if step is not None and step not in kept: raise ValueError(f"{self.folder}: kept no generator of step {step}; there are {', '.join(map(str, kept))}")
-        maker = load_file(self.folder/'weights'/f'{kept[-1] if step is None else step:07}.safetensors')
+        step = kept[-1] if step is None else step
+        maker, made = load_file(self.folder/'weights'/f'{step:07}.safetensors'), f'step {step}'
         if self.plan.model == 'conditional':
             from deepsynthbody_nb.generators.flow import Flow, draw_ecgs
             with torch.random.fork_rng(devices=[]): flow = Flow().eval()
             flow.load_state_dict(maker)
-            return draw_ecgs(flow, n, seed, condition)
+            return draw_ecgs(flow, n, seed, condition, model=self.folder.name).assign_attrs(version=made)
         if condition is not None: raise ValueError(f"the model {self.plan.model!r} takes no condition; leave condition= out")
         leads, rate, samples, full_scale = FORMS[self.plan.model]
         with torch.random.fork_rng(devices=[]): generator = NEW[self.plan.model]()
         generator.load_state_dict(maker)
-        return made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
+        x = made_by(generator, n, seed, leads, rate, samples, self.plan.settings.get('full_scale', full_scale))
+        return x.assign_attrs(model=self.folder.name, version=made)
 
     def samples(self, step:int)->xr.DataArray: # Dims (record, lead, time), mV
         "The sixteen records that the run itself made on its way."
         leads, rate, *_ = FORMS.get(self.plan.model, FORMS['pulse2pulse'])
-        return as_ecg(np.load(self.folder/'samples'/f'{step:07}.npy').astype('float32'), rate, leads)
+        x = as_ecg(np.load(self.folder/'samples'/f'{step:07}.npy').astype('float32'), rate, leads)
+        return x.assign_attrs(provenance='synthetic', model=self.folder.name, version=f'step {step}', seed=1)
 
     def export(self, out_dir, step:int=None)->Path: # of the weights
         "Weights and a card beside them, to give away."
         kept = self.checkpoints()
         if not kept or step is not None and step not in kept: raise ValueError(f"{self.folder}: has no generator of step {step}; there are {', '.join(map(str, kept)) or 'none yet'}")
-        step, out_dir = kept[-1] if step is None else step, _folder(out_dir)
+        step, out_dir = kept[-1] if step is None else step, made_folder(out_dir)
         if (out_dir/'weights.safetensors').exists(): raise ValueError(f"{out_dir}: has weights already; choose another folder")
         content, quality, about = (self.folder/'weights'/f'{step:07}.safetensors').read_bytes(), self.quality(), json.loads((self.folder/'records.json').read_text())
         card = [f'# {self.folder.name}: {self.plan.model}, step {step}', '', MODELS[self.plan.model] + '.', '', '| | |', '|---|---|', f"| Records | {about['records']}, {'; '.join(about['steps'])} |", f'| Left out | {len(about["left_out"])} |',
             f'| Settings | batch {self.plan.batch}, seed {self.plan.seed}, {self.plan.settings or "defaults"} |', f'| SHA-256 | {hashlib.sha256(content).hexdigest()} |', f'| Made with | deepsynthbody_nb {__version__} |', '']
         if step in quality.index: card += ['| measure of the samples | value |', '|---|---|', *(f'| {k} | {v:.3f} |' for k, v in quality.loc[step].items()), '']
         card += ['To be filled in by hand: where the records come from, their licence and what it asks for, and what the generator must not be used for.', '']
-        with _then_moved(out_dir, ['README.md', 'weights.safetensors']) as aside: (aside/'weights.safetensors').write_bytes(content); (aside/'README.md').write_text('\n'.join(card))
+        with written_whole(out_dir, ['README.md', 'weights.safetensors']) as aside: (aside/'weights.safetensors').write_bytes(content); (aside/'README.md').write_text('\n'.join(card))
         return out_dir/'weights.safetensors'
 
 def _at_it(folder):
@@ -431,7 +435,7 @@ def plan_run(
     settings = dict(conditional=dict(steps=3200, batch=64), small=dict(steps=1000)).get(model, {}) | settings     # as they were taught here
     plan = Plan(model, str(Path(records).resolve()), settings={k: v for k, v in settings.items() if k not in fields}, **{k: str(Path(v).resolve()) if k == 'table' and v else v for k, v in settings.items() if k in fields})
     if not Path(records).exists(): raise FileNotFoundError(f"{records}: there is no such folder of records")
-    folder = _folder(folder)
+    folder = made_folder(folder)
     if (folder/'plan.json').exists(): raise ValueError(f"{folder}: is a run already; resume it, or choose another folder")
     records_of(plan)                                               # what cannot be learnt from is said here, not in a file
     _put(folder, 'plan.json', json.dumps(dataclasses.asdict(plan) | dict(version=__version__), indent=1))

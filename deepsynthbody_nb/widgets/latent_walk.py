@@ -16,7 +16,8 @@ from fastcore.basics import patch
 from IPython.display import HTML
 from scipy.signal import decimate
 from ..signals.draw import draw_ecg, write_gif
-from ..signals.files import _then_moved, write
+from ..records.writing import written_whole
+from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
 from ..latent.bottleneck import decode, latents, preview, reach
@@ -280,7 +281,7 @@ def save(self:LatentWalk,
     path = Path(path)
     if path.suffix not in _SAVERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_SAVERS)}")
     if path.suffix == '.hea': return write(self.ecg, path)
-    with _then_moved(path.parent, [path.name]) as folder: _SAVERS[path.suffix](self, folder/path.name)
+    with written_whole(path.parent, [path.name]) as folder: _SAVERS[path.suffix](self, folder/path.name)
     return path
 
 def _save_png(walk, path): draw_ecg(walk.ecg, walk._page.sheet, title=_title(walk.seed, walk.values)).savefig(path, dpi=200)

@@ -18,7 +18,7 @@ from ..classifiers.resnet import load_classifier, network_input
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.draw import SPEED, draw_ecg, provenance
-from ..signals.files import _then_moved
+from ..records.writing import written_whole
 from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
 from .latent_walk import _JS as _WALK, _aside, _bytes, _one_thread
 from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
@@ -253,7 +253,7 @@ def save(self:SaliencyExplorer,
     "Save what is shown; raises `ValueError` for another suffix."
     path = Path(path)
     if path.suffix not in ('.png', '.pdf', '.svg'): raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .png, .pdf, .svg")
-    with _then_moved(path.parent, [path.name]) as folder: self.draw().savefig(folder/path.name, dpi=160)
+    with written_whole(path.parent, [path.name]) as folder: self.draw().savefig(folder/path.name, dpi=160)
     return path
 
 @patch

@@ -15,7 +15,7 @@ from ..classifiers.resnet import ResNet1d, answer, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg, as_records, to_12_lead
-from ..signals.measure import _of_beats, median_beats
+from ..signals.measure import marks_of_wave, median_beats
 
 # %% ../../nbs/xai/00_attribution.ipynb #77140e9a
 WAVES = ('rest', 'P', 'QRS', 'ST', 'T')
@@ -54,7 +54,7 @@ def baseline_of(
     if kind == 'isoelectric': return x.copy(data=np.broadcast_to(np.median(x.values, -1, keepdims=True), x.shape).astype('float32'))
     marks = delineate(x) if marks is None else marks
     if kind == 'straight': return ironed(x, ('P', 'QRS', 'T'), marks)
-    middles, out = _of_beats(marks, 'QRS'), baseline_of(x)
+    middles, out = marks_of_wave(marks, 'QRS'), baseline_of(x)
     beat, rate, first = _ordinary_beat().sel(lead=x.lead.values), x.attrs['sampling_rate'], float(x.time[0])
     template = np.stack([np.interp(np.arange(round(-.35*rate), round(.55*rate))/rate, beat.time, v) for v in beat.values])
     for r, record in enumerate(x.record.values):

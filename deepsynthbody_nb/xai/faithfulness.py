@@ -60,7 +60,7 @@ def curve(
     stages = replaced(*(own[::-1] if insertion else own), np.argsort(-score, axis=None, kind='stable'), PARTS, leads)
     values, factor, _ = network_input(model, stages)
     output = _output(model, target, values, factor)
-    with torch.inference_mode(): said = answer(model, values, factor)
+    with torch.inference_mode(False), torch.no_grad(): said = answer(model, values, factor)
     logit = said if output is None else said[:, output]
     return pd.DataFrame(dict(part=PARTS, probability=logit.sigmoid().numpy()))
 

@@ -18,7 +18,8 @@ from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
 from ..signals.leads import LEADS_8, as_records, to_8_lead
 from ..training.classifier import augment
-from ..weights.shipped import load_shipped, shipped_table
+from ..catalogue.weights import card_table, load_weights
+from ..records.devices import built
 from .attribution import attribute
 
 # %% ../../nbs/xai/03_known_truth.ipynb #2378d3cd
@@ -178,8 +179,6 @@ def train_detector(
     return network.eval().requires_grad_(False)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #118099e5
-_SHA256 = '4c4cabbecbbcddf2d0343d03493242c899cf584c9da475d5a4a651c4b30dc2b2'
-
 @functools.lru_cache(maxsize=None)
 @torch.inference_mode(False)
 def load_detector(
@@ -187,9 +186,7 @@ def load_detector(
 )->Classifier: # On the CPU, in evaluation mode, its weights without gradients
     "The network that knows this finding; raises `ValueError` for an unknown one and for damaged weights."
     if finding not in FINDINGS: raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
-    with torch.random.fork_rng(devices=[]): model = Classifier((finding,), widths=WIDTHS)
-    model.load_state_dict(load_shipped('planted', _SHA256, finding), strict=False)   # batch norms do not count their batches any more
-    return model.eval().requires_grad_(False)
+    return built(lambda: Classifier((finding,), widths=WIDTHS), load_weights('planted', finding), strict=False)   # batch norms do not count their batches any more
 
 # %% ../../nbs/xai/03_known_truth.ipynb #5ba1a86a
 TOLERANCE_S = .020      # s: two samples of the detectors' 100 Hz
@@ -259,7 +256,7 @@ def shipped_league(
     each:bool=False, # One row a method, baseline and finding, instead of one a method and baseline?
 )->pd.DataFrame: # As `league` makes it
     "The table that ships beside the networks."
-    table = shipped_table('planted', 'league.csv')
+    table = card_table('planted', 'league.csv')
     return table[(table.finding != 'all') == each].reset_index(drop=True)
 
 def draw_league(
