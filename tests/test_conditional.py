@@ -50,3 +50,15 @@ def test_from_the_shell(tmp_path):
     assert main(['generate', '2', str(tmp_path), '--generator', 'conditional', '--superclass', 'MI|CD', '--heart-rate', '95', '--sex', 'female', '--seed', '1', '--format', 'wfdb', '--leads', '12']) == 0
     assert read(tmp_path/'1.hea').sizes['lead'] == 12
     assert main(['generate', '1', str(tmp_path), '--generator', 'conditional', '--superclass', 'XY']) == 2
+
+
+def test_what_was_requested_travels_with_the_record(tmp_path):
+    from deepsynthbody_nb.signals.files import write
+    each = [dict(superclass=['MI', 'CD'], age=60), dict(sex='female', heart_rate_bpm=70), None]
+    x = ecg.sample(3, seed=2, generator='conditional', condition=each)
+    assert x.superclass.values.tolist() == ['MI|CD', '', ''] and x.sex.values.tolist() == ['', 'female', ''] and float(x.age[0]) == 60
+    for suffix in ('.hea', '.csv', '.npy', '.mat'):
+        back = read(write(x[0], tmp_path/f'a{suffix}'))
+        assert back.superclass.item() == 'MI|CD' and float(back.age) == 60 and back.attrs['model'] == 'conditional'
+    assert read(write(x, tmp_path/'set.zarr')).superclass.values.tolist() == ['MI|CD', '', '']
+    assert ecg.sample(0, generator='conditional', condition=[]).shape == (0, 12, 5000)

@@ -204,3 +204,18 @@ def test_drawing_asks_which_record(x):
     marks = delineate(x)
     with pytest.raises(ValueError, match='say which one with record='): draw_waves(x[0].drop_vars('record').sel(lead=['II']), marks)
     assert len(draw_waves(x[1].sel(lead=['II']), marks).axes[0].lines) < 60
+
+
+def test_long_records_keep_their_waves_beside_each_other():
+    "A wave belongs to a beat of its own record, however long the records are (20,000 s here)."
+    from deepsynthbody_nb.signals.delineate import _beats
+    starts = np.arange(0, 20_000, .8)                                        # s, one beat after the other
+    waves = dict(record=[], lead=[], kind=[], onset_s=[], offset_s=[])
+    for record in (0, 1, 2):
+        for kind, onset, length in ((1, .10, .10), (2, .25, .09), (3, .45, .16)):
+            for name, values in dict(record=record, lead=0, kind=kind, onset_s=starts + onset, offset_s=starts + onset + length).items():
+                waves[name].append(np.broadcast_to(values, len(starts)))
+    waves = {name: np.concatenate(parts) for name, parts in waves.items()}
+    of_record, at, beat_of = _beats(waves)
+    assert len(of_record) == 3*len(starts) and (beat_of >= 0).all()
+    assert (of_record[beat_of] == waves['record']).all()

@@ -41,6 +41,7 @@ def sample(
 )->xr.DataArray: # Dims (record, lead, time): 10 s at 500 Hz, mV
     "Make synthetic ECGs as an array; raises `ValueError` naming the argument that is wrong and what would be right."
     n, names, seed = whole('n', n, 0), _asked(generator, condition, leads), _seed(seed)
+    if n == 0 and condition == []: condition = None                          # none of none: the shape is asked of one
     batches = list(_batches(generator, max(n, 1), seed, 0, device, 32, condition))
     return to_leads(xr.concat(batches, 'record'), names)[:n]
 

@@ -47,9 +47,10 @@ def match_waves(
 )->tuple: # Row labels in `marked` and in `found` of the pairs
     "Pairs of marked and found waves of the same record, lead and kind: mutual nearest peaks, at most 150 ms apart."
     keys = {key: n for n, key in enumerate(marked.groupby(['record', 'lead', 'wave']).groups)}
+    apart = 1 + np.nanmax([0, *marked.peak_s, *found.peak_s])   # s, longer than any record
     def line(t):
         key = pd.Series(list(zip(t.record, t.lead, t.wave)), index=t.index).map(keys)
-        return (1e3*key + t.peak_s).dropna().sort_values()
+        return (apart*key + t.peak_s).dropna().sort_values()
     a, b = line(marked), line(found)
     if len(a) == 0 or len(b) == 0: return a.index[:0], b.index[:0]
     def nearest(x, y):

@@ -6,7 +6,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md""
 
 # %% auto #0
 __all__ = ['GRID', 'AXES', 'BEATS', 'ASKED', 'RANGES', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER', 'places', 'Codec', 'drawn',
-           'as_condition', 'rotated', 'Dropout', 'Layer', 'Velocity', 'Flow', 'at_rate', 'draw_ecgs', 'load_flow']
+           'as_condition', 'rotated', 'Dropout', 'Layer', 'Velocity', 'Flow', 'at_rate', 'requests', 'draw_ecgs',
+           'load_flow']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
 import functools, math
@@ -211,6 +212,17 @@ def at_rate(
     return parts if math.isnan(rate) else retimed(500*parts, 60/rate/parts.sum(1).mean())/500
 
 # %% ../../nbs/generators/04_flow.ipynb #db2797b1
+def requests(
+    condition, # As `as_condition` takes it
+    n:int, # Records
+)->dict: # Coordinates along `record`, by name; '' or NaN where nothing was requested
+    "What was requested of each record, as it travels with the ECG."
+    each = [c or {} for c in (condition if isinstance(condition, (list, tuple)) else [condition]*n)]
+    classes = [c.get('superclass') or [] for c in each]
+    superclass = ['|'.join([own] if isinstance(own, str) else own) for own in classes]
+    numbers = {k: ('record', [np.nan if c.get(k) is None else float(c[k]) for c in each]) for k in RANGES}
+    return dict(superclass=('record', superclass), sex=('record', [c.get('sex') or '' for c in each])) | numbers
+
 @undisturbed()
 def draw_ecgs(
     flow:Flow,
@@ -231,7 +243,8 @@ def draw_ecgs(
         parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), c['heart_rate_bpm'][rows].tolist())]
         made += [drawn(*own) for k, *own in zip(numbers, shapes.cpu().numpy(), parts, starts) if start <= k < start + n]
     x = as_ecg(np.stack(made).astype('float32') if made else np.empty((0, 8, 5000), 'float32'), 500, LEADS_8)
-    return x.assign_coords(record=np.arange(start, start + n)).assign_attrs(provenance='synthetic', model=model, seed=seed)
+    numbers = dict(record=np.arange(start, start + n))
+    return x.assign_coords(numbers | requests(condition, n)).assign_attrs(provenance='synthetic', model=model, seed=seed)
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
 @functools.lru_cache(maxsize=None)

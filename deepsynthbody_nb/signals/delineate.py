@@ -221,10 +221,11 @@ def _beats(waves):
     q, beat, of_record = q[good[beat]], (np.cumsum(good) - 1)[beat[good[beat]]], of_record[good]
     beat_of[q], n = beat, len(of_record)
     at = _grouped_quantile(beat, middle[q], .5, n)
-    line = 1e4*of_record + at                                        # all records on one line of time
+    apart = 1 + max(at.max(), middle.max())                          # s, longer than any record
+    line = apart*of_record + at                                      # all records on one line of time
     for k, sign in ((1, 1), (3, -1)):
         w = np.flatnonzero(kind == k)
-        b = np.searchsorted(line, 1e4*record[w] + middle[w]) - (k == 3)
+        b = np.searchsorted(line, apart*record[w] + middle[w]) - (k == 3)
         ok = (b >= 0) & (b < n)
         w, b = w[ok], b[ok]
         ok = (of_record[b] == record[w]) & (np.abs(at[b] - middle[w]) < _REACH[k])

@@ -166,7 +166,9 @@ def _found(source):
     return [(p.stem, lambda p=p: read(p, allow_nan=True)) for p in sorted(filter(ours, inside))]
 
 def _is_ecg(path): # a CSV beside ECGs may be their label table
-    with open(path, errors='replace') as lines: names = {n.strip().strip('"').lower() for n in lines.readline().split(',')}
+    with open(path, encoding='utf-8', errors='replace') as lines:
+        header = next((line for line in lines if not line.startswith('#')), '')   # a synthetic record begins with its mark
+    names = {n.strip().strip('"').lower() for n in header.split(',')}
     return bool(names & {'i', 'ii', 'v1', 'time_s'}) and 'record' not in names
 
 # %% ../../nbs/training/05_records.ipynb #881d5456
