@@ -25,9 +25,9 @@ def rate_of(
 )->float: # Hz
     """The sampling rate of a time axis, whose values may be rounded to ms.
 
-    A whole rate, or one with few decimals, is taken where it explains every time within the rounding; else the rate is what the
-    times say: a recorder that runs at 249.97 Hz is 0.2 s away from one at 250 Hz after half an hour. Raises `ValueError` if the times do
-    not rise in equal steps."""
+    A whole rate, or one with few decimals, is taken where it explains every time within the rounding. Else the rate is
+    what the times say: a recorder that runs at 249.97 Hz is 0.2 s away from one at 250 Hz after half an hour.
+    Raises `ValueError` if the times do not rise in equal steps."""
     n = len(time)
     number, since = np.arange(n), time - time[0]
     step = since[-1]/(n - 1)
@@ -45,7 +45,7 @@ def rate_of(
     return float(rate)
 
 def _rounding(time):
-    "By how much the times may differ from the true ones: the last decimal that they show, at most 1.1 ms; 0 if they show no end."
+    "How far the times may be from the true ones: their last decimal, at most 1.1 ms; 0 if they show no end."
     for decimals in range(7):
         scaled = time.astype(float)*10**decimals
         if np.abs(scaled - np.rint(scaled)).max() < 1e-3:

@@ -1,4 +1,4 @@
-"""Text tables as spreadsheets, loggers and watches write them: one parser for head and body, which finds what varies or refuses it by name.
+"""One parser for the text tables of spreadsheets, loggers and watches: it finds what varies, or refuses it by name.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/tables.html.md"""
 
@@ -23,34 +23,35 @@ from ..records.arrays import rate_of
 from .leads import as_ecg, lead_name
 from .units import check_rate, is_lead, is_other, is_voltage, millivolts_in, split_unit
 
-# %% ../../nbs/signals/08_tables.ipynb #89d76c0b
+# %% ../../nbs/signals/08_tables.ipynb #036d3f76
 def text_of(
-    path, # A text file
-)->str: # Its text, lines ended by a line feed
-    "The text of a file in UTF-8, UTF-16 (with a byte-order mark) or Windows' western code page; raises `ValueError` if it is no text."
+    path,  # A text file
+) -> str:  # Its text, lines ended by a line feed
+    """The text of a file in UTF-8, UTF-16 (with a byte-order mark) or Windows' western code page; raises
+    `ValueError` if it is no text."""
     raw = Path(path).read_bytes()
-    for mark, encoding in ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF16_LE, 'utf-16'), (codecs.BOM_UTF16_BE, 'utf-16')):
-        if raw.startswith(mark):
-            break
-    else:
-        encoding = 'utf-8'
+    marks = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16', codecs.BOM_UTF16_BE: 'utf-16'}
+    encoding = next((name for mark, name in marks.items() if raw.startswith(mark)), 'utf-8')
     if encoding != 'utf-16' and b'\0' in raw[:100_000]:
         raise ValueError(f"{path}: is no text (it holds zero bytes); if it is UTF-16, it lacks the byte-order mark")
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         if encoding != 'utf-8':
-            raise ValueError(f"{path}: cannot be read as {Path(path).suffix}: its byte-order mark says {encoding.removesuffix('-sig')}, and it is not that") from None
+            raise ValueError(
+                f"{path}: cannot be read as {Path(path).suffix}: its byte-order mark says "
+                f"{encoding.removesuffix('-sig')}, and it is not that"
+            ) from None
         text = raw.decode('cp1252', errors='replace')
     return text.replace('\r\n', '\n').replace('\r', '\n')
 
-# %% ../../nbs/signals/08_tables.ipynb #33cb9728
+# %% ../../nbs/signals/08_tables.ipynb #d2089270
 class Form(NamedTuple):
-    separator: str   # ',', ';', tab, '|', ' ' (any white space), or '' for a single column
-    decimal: str     # '.' or ','
-    fields: int      # in every row
-    first: int       # number of the first row, counted from 0
-    numeric: list    # which columns hold numbers
+    separator: str  # ',', ';', tab, '|', ' ' (any white space), or '' for a single column
+    decimal: str  # '.' or ','
+    fields: int  # in every row
+    first: int  # number of the first row, counted from 0
+    numeric: list  # which columns hold numbers
 
 _MISSING = {'', 'nan', 'na', 'n/a', 'null', 'none', '-', '--', 'inf', '-inf', '+inf', 'infinity', '-infinity'}
 _POINT = re.compile(r'[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?')
@@ -59,9 +60,9 @@ _THOUSANDS = re.compile(r'[-+]?[1-9]\d{0,2}(?:,\d{3})+')
 _QUOTES = '"\''
 
 def split_row(
-    line:str,
-    separator:str, # As in `Form`
-)->list: # of texts, without quotes and surrounding blanks
+    line: str,
+    separator: str,  # As in `Form`
+) -> list:  # of texts, without quotes and surrounding blanks
     "The fields of one line."
     if separator == ' ':
         fields = line.split()
@@ -75,9 +76,9 @@ def split_row(
     return [f.strip().strip(_QUOTES).strip() for f in fields]
 
 def find_form(
-    lines:list, # of the file, without empty ones at the end
-    path, # For the message
-)->Form:
+    lines: list,  # of the file, without empty ones at the end
+    path,  # For the message
+) -> Form:
     "How the rows of a table are written; raises `ValueError` where there are none, or where it stays open."
     tail = [line for line in lines[-60:] if line.strip()]
     if not tail:
@@ -92,11 +93,18 @@ def find_form(
                 found.append(form)
     if not found:
         raise ValueError(_no_rows(lines, path))
-    best = max(found, key=lambda f: (_head_fits(lines, f), len(f.numeric)/f.fields, f.fields, f.decimal == '.'))
+    best = max(found, key=lambda f: (_head_fits(lines, f), len(f.numeric) / f.fields, f.fields, f.decimal == '.'))
     if best.decimal == ',':
         fields = [f for line in tail for f in split_row(line, best.separator) if f]
-        if any(',' in f for f in fields) and all(_THOUSANDS.fullmatch(f) for f in fields if ',' in f) and not all(',' in f for f in fields if re.match(r'[-+]?\d', f)):
-            raise ValueError(f"{path}: numbers such as 1,234 may be 1.234 or 1234 here; write them with a decimal point and without a sign for thousands")
+        if (
+            any(',' in f for f in fields)
+            and all(_THOUSANDS.fullmatch(f) for f in fields if ',' in f)
+            and not all(',' in f for f in fields if re.match(r'[-+]?\d', f))
+        ):
+            raise ValueError(
+                f"{path}: numbers such as 1,234 may be 1.234 or 1234 here; write them with a decimal point "
+                "and without a sign for thousands"
+            )
     return best._replace(first=_first_row(lines, best, path))
 
 def _as_written(tail, separator, decimal):
@@ -112,14 +120,20 @@ def _as_written(tail, separator, decimal):
         alike += 1
     if alike < min(2, len(rows)):
         return None
-    rows = rows[-min(alike, 40):]
+    rows = rows[-min(alike, 40) :]
     number = _POINT if decimal == '.' else _COMMA
-    numeric = [k for k in range(fields) if all(_is_number(row[k], number) for row in rows[-max(1, len(rows)//2):]) and any(number.fullmatch(row[k]) for row in rows)]
+    numeric = [
+        k
+        for k in range(fields)
+        if all(_is_number(row[k], number) for row in rows[-max(1, len(rows) // 2) :])
+        and any(number.fullmatch(row[k]) for row in rows)
+    ]
     if not numeric or (decimal == ',' and not any(',' in row[k] for row in rows for k in numeric)):
         return None
     return Form(separator, decimal, fields, 0, numeric)
 
-def _is_number(field, number): return bool(number.fullmatch(field)) or field.lower() in _MISSING
+def _is_number(field, number):
+    return bool(number.fullmatch(field)) or field.lower() in _MISSING
 
 def _head_fits(lines, form):
     "Does one of the first lines hold text in as many fields as the rows have (2), or in one fewer (1)?"
@@ -127,7 +141,7 @@ def _head_fits(lines, form):
     for line in lines[:60]:
         fields = split_row(line.lstrip('#% '), form.separator)
         if form.separator and line.rstrip().endswith(form.separator):
-            fields = fields[:form.fields]
+            fields = fields[: form.fields]
         if any(f and not _is_number(f, number) for f in fields):
             fits = max(fits, 2 if len(fields) == form.fields else 1 if len(fields) == form.fields - 1 > 1 else 0)
     return fits
@@ -141,11 +155,17 @@ def _first_row(lines, form, path):
 
 def _is_row(fields, form):
     number = _POINT if form.decimal == '.' else _COMMA
-    return len(fields) == form.fields and all(_is_number(fields[k], number) for k in form.numeric) and any(number.fullmatch(fields[k]) for k in form.numeric)
+    return (
+        len(fields) == form.fields
+        and all(_is_number(fields[k], number) for k in form.numeric)
+        and any(number.fullmatch(fields[k]) for k in form.numeric)
+    )
 
 def _no_rows(lines, path):
     if not lines:
-        return f"{path}: the first line is no header of lead names (the file is empty); it should read time_s,I,II,..."
+        return (
+            f"{path}: the first line is no header of lead names (the file is empty); it should read time_s,I,II,..."
+        )
     if len(lines) == 1:
         return f"{path}: has a header and no samples"
     for separator in (';', '\t', ',', '|', ''):
@@ -153,36 +173,49 @@ def _no_rows(lines, path):
         if len({len(row) for row in rows}) == 1 and (len(rows[0]) > 1 or separator == ''):
             names = [split_unit(n).name for n in rows[0]]
             clock = next((n for n in rows[0] if _clock_name(n)), None)
-            if clock and not any(_seconds_of_text(row[rows[0].index(clock)]) is not None for row in rows[1:2]) and all(_POINT.fullmatch(f) for f in rows[1][1:]):
+            if (
+                clock
+                and not any(_seconds_of_text(row[rows[0].index(clock)]) is not None for row in rows[1:2])
+                and all(_POINT.fullmatch(f) for f in rows[1][1:])
+            ):
                 return f"{path}: the column {clock} does not hold seconds"
             leads = [n for n in names if is_lead(n)]
             if leads:
                 return f"{path}: the columns {leads} are not all numbers"
-    return f"{path}: the first line is no header, and no rows of numbers with a fixed number of columns follow it; it should read time_s,I,II,..."
+    return (
+        f"{path}: the first line is no header, and no rows of numbers with a fixed number of columns "
+        'follow it; it should read time_s,I,II,...'
+    )
 
-# %% ../../nbs/signals/08_tables.ipynb #b976bcb6
+# %% ../../nbs/signals/08_tables.ipynb #322339cd
 class Head(NamedTuple):
-    names: list      # of the columns, as written; None where the file names none
-    units: list      # of the columns, as stated; None where none is
-    rate: float      # Hz, as stated above the names; None if not
-    unit: str        # of all columns, as stated above the names; None if not
+    names: list  # of the columns, as written; None where the file names none
+    units: list  # of the columns, as stated; None where none is
+    rate: float  # Hz, as stated above the names; None if not
+    unit: str  # of all columns, as stated above the names; None if not
 
-_RATE_WORD = re.compile(r'sampl|abtast|mess|sps|^fs\b|échantillon|echantillon|muestre|campion|amostr|采样|frequen(?!.*(?:filter|pass|notch|cut))|rate', re.I)
+_RATE_WORD = re.compile(
+    r'sampl|abtast|mess|sps|^fs\b|échantillon|echantillon|muestre|campion|amostr|采样|frequen(?!.*(?:filter|pass|notch|cut))|rate',
+    re.I,
+)
 _RATE = re.compile(r'(\d+(?:[.,]\d+)?)\s*(k?)(?:hz|hertz|herz|sps|samples?\s*(?:/|per)\s*s)', re.I)
 _FILTER = re.compile(r'filter|pass|notch|cut|band|grenz|heart|herzfreq|puls', re.I)
 _CLOCK_TEXT = re.compile(r'\[?(?:h+:)?m+:s+[.:]?[sm]*\]?|hh:mm.*|s|ms|sec|seconds?|us|µs|samples?', re.I)
 
 def read_head(
-    lines:list, # of the file
-    form:Form,
-    path, # For the message
-)->Head:
+    lines: list,  # of the file
+    form: Form,
+    path,  # For the message
+) -> Head:
     "The facts above the rows; raises `ValueError` where the names do not fit the rows."
-    above = [(k, line.lstrip('#% \t') if line.lstrip().startswith(('#', '%')) else line) for k, line in enumerate(lines[:form.first])]
+    above = [
+        (k, line.lstrip('#% \t') if line.lstrip().startswith(('#', '%')) else line)
+        for k, line in enumerate(lines[: form.first])
+    ]
     above = [(k, line) for k, line in above if line.strip()]
     rate, unit, lead = _facts([line for _, line in above], form)
     rows = [split_row(line, form.separator) for _, line in above]
-    units = [None]*form.fields
+    units = [None] * form.fields
     if rows and _is_unit_line(rows[-1], form) and len(rows) > 1:
         units = [_stated(f) for f in rows.pop()]
     names = None
@@ -200,17 +233,27 @@ def _is_unit_line(fields, form):
     if len(fields) not in (form.fields, form.fields + 1):
         return False
     known = [is_voltage(f.strip('()[]')) or bool(_CLOCK_TEXT.fullmatch(f)) for f in fields if f]
-    return bool(known) and any(is_voltage(f.strip('()[]')) for f in fields if f) and sum(known) >= len(known)/2 and not any(is_lead(f) for f in fields if f and f.lower() != 'v')
+    return (
+        bool(known)
+        and any(is_voltage(f.strip('()[]')) for f in fields if f)
+        and sum(known) >= len(known) / 2
+        and not any(is_lead(f) for f in fields if f and f.lower() != 'v')
+    )
 
 def _names(fields, form, path):
     if len(fields) == form.fields + 1 and not fields[-1]:
         fields = fields[:-1]
     if len(fields) < form.fields and form.fields > 1:
-        raise ValueError(f"{path}: its rows have {form.fields} fields and its header {len(fields)} column names, so which name belongs to which column is open; "
-                         "name every column, or take the surplus one (a marker, a row number, a decimal comma) out")
+        raise ValueError(
+            f"{path}: its rows have {form.fields} fields and its header {len(fields)} column names, so which "
+            "name belongs to which column is open; "
+            "name every column, or take the surplus one (a marker, a row number, a decimal comma) out"
+        )
     if len(fields) != form.fields:
-        raise ValueError(f"{path}: its rows have {form.fields} fields and the line above them {len(fields)}; "
-                         "the table does not begin in the first line, or its header is incomplete: one column name for each field")
+        raise ValueError(
+            f"{path}: its rows have {form.fields} fields and the line above them {len(fields)}; "
+            "the table does not begin in the first line, or its header is incomplete: one column name for each field"
+        )
     return fields
 
 def _facts(lines, form):
@@ -218,7 +261,7 @@ def _facts(lines, form):
     rates, units, leads = set(), set(), set()
     for line in lines:
         if _RATE_WORD.search(line) and not _FILTER.search(line):
-            rates |= {float(n.replace(',', '.'))*(1000 if kilo else 1) for n, kilo in _RATE.findall(line)}
+            rates |= {float(n.replace(',', '.')) * (1000 if kilo else 1) for n, kilo in _RATE.findall(line)}
         for separator in ',;\t:=':
             pair = [f for f in split_row(line, separator) if f]
             if len(pair) != 2:
@@ -226,15 +269,52 @@ def _facts(lines, form):
             key, value = pair
             if is_voltage(value) and not is_lead(key) and value.lower() != 'v':
                 units.add(value)
-            if is_lead(value) and (is_lead(lead_name(value)) and value.lower().startswith(key.lower()) or re.fullmatch(r'leads?|ableitung|kanal|channel|d[eé]rivation|derivaci[oó]n|derivazione|deriva[cç][aã]o', key, re.I)):
+            if is_lead(value) and (
+                is_lead(lead_name(value))
+                and value.lower().startswith(key.lower())
+                or re.fullmatch(
+                    r'leads?|ableitung|kanal|channel|d[eé]rivation|derivaci[oó]n|derivazione|deriva[cç][aã]o',
+                    key,
+                    re.I,
+                )
+            ):
                 leads.add(lead_name(re.sub(rf'^{re.escape(key)}\s+', '', value, flags=re.I)))
     return tuple(found.pop() if len(found) == 1 else None for found in (rates, units, leads))
 
-# %% ../../nbs/signals/08_tables.ipynb #c7802f88
-_SECONDS = {'s': 1, 'sec': 1, 'secs': 1, 'second': 1, 'seconds': 1, 'sekunden': 1, 'ms': 1e-3, 'msec': 1e-3, 'millisecond': 1e-3, 'milliseconds': 1e-3, 'us': 1e-6,
-            'µs': 1e-6, 'μs': 1e-6, 'microseconds': 1e-6, 'ns': 1e-9, 'nanoseconds': 1e-9, 'min': 60, 'minutes': 60, 'h': 3600, 'hours': 3600}
-_CLOCK = re.compile(r'(?:elapsed |rel(?:ative)? |unix |epoch ?|ecg )?(?:time(?:stamps?)?|t|zeit|uhrzeit|zeitstempel|temps|tiempo|tempo|date ?time|clock|seconds|sec|msec|ms|epoch)(?: ?(?:axis|stamp|of day|offset|since start))?', re.I)
-_COUNTER = re.compile(r'(?:sample|samples|sample ?(?:#|no\.?|number|num|index|idx)|index|idx|no\.?|nr\.?|n|#|row|frame|count|i|unnamed: ?0)', re.I)
+# %% ../../nbs/signals/08_tables.ipynb #a150c912
+_SECONDS = {
+    's': 1,
+    'sec': 1,
+    'secs': 1,
+    'second': 1,
+    'seconds': 1,
+    'sekunden': 1,
+    'ms': 1e-3,
+    'msec': 1e-3,
+    'millisecond': 1e-3,
+    'milliseconds': 1e-3,
+    'us': 1e-6,
+    'µs': 1e-6,
+    'μs': 1e-6,
+    'microseconds': 1e-6,
+    'ns': 1e-9,
+    'nanoseconds': 1e-9,
+    'min': 60,
+    'minutes': 60,
+    'h': 3600,
+    'hours': 3600,
+}
+_CLOCK = re.compile(
+    r'(?:elapsed |rel(?:ative)? |unix |epoch ?|ecg '
+    r')?(?:time(?:stamps?)?|t|zeit|uhrzeit|zeitstempel|temps|tiempo|tempo|date '
+    r'?time|clock|seconds|sec|msec|ms|epoch)(?: ?(?:axis|stamp|of day|offset|since start))?',
+    re.I,
+)
+_COUNTER = re.compile(
+    r'(?:sample|samples|sample '
+    r'?(?:#|no\.?|number|num|index|idx)|index|idx|no\.?|nr\.?|n|#|row|frame|count|i|unnamed: ?0)',
+    re.I,
+)
 
 def _clock_name(name):
     "Does a column's name say that it is a clock?"
@@ -254,11 +334,11 @@ def _clock_unit(name, stated):
 def _seconds_of_text(field):
     "Seconds of a clock's text: 0:01.500, 10:00:01.500; None if it is not one."
     found = re.fullmatch(r'\[?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\]?', field)
-    return found and 3600*int(found[1] or 0) + 60*int(found[2]) + float(found[3].replace(',', '.'))
+    return found and 3600 * int(found[1] or 0) + 60 * int(found[2]) + float(found[3].replace(',', '.'))
 
 def text_clock(
-    fields:list, # of texts, one per row
-)->np.ndarray: # s, from the first; None if these are no times
+    fields: list,  # of texts, one per row
+) -> np.ndarray:  # s, from the first; None if these are no times
     "Times of day, elapsed times, or dates with times in ISO 8601."
     if all(f and _seconds_of_text(f) is not None for f in fields[:3]):
         try:
@@ -268,10 +348,11 @@ def text_clock(
         if np.isnan(seconds).any():
             return None
         midnight = np.r_[False, np.diff(seconds) < -43_200]
-        return seconds + 86_400*np.cumsum(midnight) - (seconds[0] if seconds[0] > 3600 else 0)
+        return seconds + 86_400 * np.cumsum(midnight) - (seconds[0] if seconds[0] > 3600 else 0)
     if not all(re.match(r'\d{4}-\d\d-\d\d[T ]\d', f) for f in fields[:3]):
         return None
     import pandas as pd
+
     try:
         dates = pd.to_datetime(pd.Series(fields), format='ISO8601', utc=True)
     except ValueError:
@@ -279,62 +360,74 @@ def text_clock(
     return (dates - dates.iloc[0]).dt.total_seconds().to_numpy()
 
 def rises_evenly(
-    column:np.ndarray, # One column's numbers
-)->bool:
+    column: np.ndarray,  # One column's numbers
+) -> bool:
     "Does a column rise in equal steps all the way, as only a clock or a counter does?"
     if len(column) < 8 or not np.isfinite(column).all():
         return False
     steps = np.diff(column)
-    return bool((steps > 0).all() and np.ptp(steps) <= 1.01*max(np.median(steps), 1e-12))
+    return bool((steps > 0).all() and np.ptp(steps) <= 1.01 * max(np.median(steps), 1e-12))
 
 def clock_rate(
-    clock:np.ndarray, # As the file states it, shape (n,), rising
-    unit:float, # Seconds in one unit, if the file states it
-    sampling_rate:float, # Hz, if the caller states it
-    name:str, # Of the column, for the message
-    path, # For the message
-)->tuple: # The rate in Hz, and the time of the first sample, s
+    clock: np.ndarray,  # As the file states it, shape (n,), rising
+    unit: float,  # Seconds in one unit, if the file states it
+    sampling_rate: float,  # Hz, if the caller states it
+    name: str,  # Of the column, for the message
+    path,  # For the message
+) -> tuple:  # The rate in Hz, and the time of the first sample, s
     """The sampling rate that a clock means; raises `ValueError` if it means none at which ECGs are recorded.
 
     Milliseconds, sample numbers and unix time are named as what may be meant, never assumed."""
     step = float(np.median(np.diff(clock)))
     if not step > 0:
-        raise ValueError(f"{path}: the column {name} is called a clock and its times do not rise in equal steps; resample the table first, or take the column out and pass sampling_rate= in Hz")
+        raise ValueError(
+            f"{path}: the column {name} is called a clock and its times do not rise in equal steps; resample "
+            "the table first, or take the column out and pass sampling_rate= in Hz"
+        )
     scale = unit or 1
     hint = ''
     if unit is None:
-        meant = [f'{word} ({1/(step*s):g} Hz)' for word, s in (('milliseconds', 1e-3), ('microseconds', 1e-6)) if 50 <= 1/(step*s) <= 5000]
+        meant = [
+            f'{word} ({1 / (step * s):g} Hz)'
+            for word, s in (('milliseconds', 1e-3), ('microseconds', 1e-6))
+            if 50 <= 1 / (step * s) <= 5000
+        ]
         if abs(step - 1) < 1e-9:
             meant.append('a counter of samples (then pass sampling_rate= in Hz)')
         if clock[0] > 1e8:
             meant.append('unix time')
-        hint = f"; the column {name} does not hold seconds: is it {' or '.join(meant) or 'another unit'}? Write the unit into its name, such as time_ms"
+        guess = ' or '.join(meant) or 'another unit'
+        hint = f"; the column {name} does not hold seconds: is it {guess}? State the unit in its name, such as time_ms"
         if sampling_rate is not None:
-            for other in (1, 1e-3, 1e-6, 1/sampling_rate/step if abs(step - round(step)) < 1e-9 else 0):
-                if other and abs(1/(step*other) - sampling_rate) <= 1e-3*sampling_rate:
+            for other in (1, 1e-3, 1e-6, 1 / sampling_rate / step if abs(step - round(step)) < 1e-9 else 0):
+                if other and abs(1 / (step * other) - sampling_rate) <= 1e-3 * sampling_rate:
                     scale = other
                     break
     try:
-        rate = rate_of(np.asarray(clock, float)*scale)
+        rate = rate_of(np.asarray(clock, float) * scale)
     except ValueError as e:
-        if 50 <= 1/(step*scale) <= 5000:
+        if 50 <= 1 / (step * scale) <= 5000:
             raise ValueError(f"{path}: {e}") from None
-        rate = 1/(step*scale)
+        rate = 1 / (step * scale)
     check_rate(rate, path, hint)
-    if sampling_rate is not None and abs(sampling_rate - rate) > 1e-3*rate:
-        raise ValueError(f"{path}: says {rate:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave it out, or mend the file")
-    return rate, float(clock[0])*scale
+    if sampling_rate is not None and abs(sampling_rate - rate) > 1e-3 * rate:
+        raise ValueError(
+            f"{path}: says {rate:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave it out, or "
+            "mend the file"
+        )
+    return rate, float(clock[0]) * scale
 
-# %% ../../nbs/signals/08_tables.ipynb #bf9866a3
+# %% ../../nbs/signals/08_tables.ipynb #7b627999
 def read_table(
-    path, # A text table
-    sampling_rate:float=None, # Hz, for a table without a clock
-    leads=None, # Which columns, in which order; or the names of the columns of a table without a header
-    units=None, # Of all leads, where the table states none: 'uV', '0.1 mV', or mV in one unit
-): # ECG, DataArray (lead, time), mV
+    path,  # A text table
+    sampling_rate: float = None,  # Hz, for a table without a clock
+    leads=None,  # Which columns, in which order; or the names of the columns of a table without a header
+    units=None,  # Of all leads, where the table states none: 'uV', '0.1 mV', or mV in one unit
+):  # ECG, DataArray (lead, time), mV
     """An ECG from a text table: one column for each lead, one row for each sample.
 
-    Raises `ValueError` with one sentence that names the file, the column and what is right. Warns of columns that are left out."""
+    Raises `ValueError` with one sentence that names the file, the column and what is right. Warns of columns that
+    are left out."""
     path = Path(path)
     text = text_of(path)
     lines = text.split('\n')
@@ -348,7 +441,7 @@ def read_table(
         names = _names_passed(columns, leads, path)
         leads = None
     _check_names(names, path)
-    keep = [k for k, (name, column) in enumerate(zip(names, columns)) if name or column is not None]
+    keep = [k for k, (name, column) in enumerate(zip(names, columns, strict=True)) if name or column is not None]
     clock = _find_clock(names, head.units, columns, path)
     if clock is not None and columns[clock] is None:
         raise ValueError(f"{path}: the column {_quoted(names[clock])} does not hold seconds")
@@ -356,7 +449,7 @@ def read_table(
     chosen = _choose(names, head.units, columns, keep, clock, leads, path)
     scale = [_scale(names[k], head.units[k], head.unit, units, path) for k in chosen]
     stated = [s is not None for s in scale]
-    values = np.stack([columns[k]*(s if s is not None else 1.) for k, s in zip(chosen, scale)])
+    values = np.stack([columns[k] * (s if s is not None else 1.0) for k, s in zip(chosen, scale, strict=True)])
     lead_names = [split_unit(names[k]).name for k in chosen]
     _refuse_counts(values, [columns[k] for k in chosen], stated, lead_names, path)
     x = as_ecg(values, rate, lead_names)
@@ -364,28 +457,55 @@ def read_table(
 
 def _quoted(name):
     "A column's name for a message: only if it looks like one and not like what is known of a person."
-    return name if name and len(name) <= 24 and (is_lead(split_unit(name).name) or _clock_name(name) or _COUNTER.fullmatch(name) or is_other(name)) else 'without a known name'
+    return (
+        name
+        if name
+        and len(name) <= 24
+        and (is_lead(split_unit(name).name) or _clock_name(name) or _COUNTER.fullmatch(name) or is_other(name))
+        else 'without a known name'
+    )
 
 def _columns(lines, form, head, path):
     "The table's columns: arrays of numbers, lists of text, or None for an empty one."
     import pandas as pd
-    body = [(k, line) for k, line in enumerate(lines[form.first:], form.first + 1)]
+
+    body = [(k, line) for k, line in enumerate(lines[form.first :], form.first + 1)]
     empty = sum(not line.strip() for _, line in body)
-    if empty and empty < (len(body) - 1)/2 - 1:
+    if empty and empty < (len(body) - 1) / 2 - 1:
         where = next(k for k, line in body if not line.strip())
-        raise ValueError(f"{path}: line {where} is empty, in the middle of the rows; a missing sample would shift all that follow")
+        raise ValueError(
+            f"{path}: line {where} is empty, in the middle of the rows; a missing sample would shift all that follow"
+        )
     body = [(k, line) for k, line in body if line.strip()]
     quoted = any(q in line for _, line in body for q in _QUOTES) or form.separator == ' '
     for k, line in body:
-        fields = len(split_row(line, form.separator)) if quoted else line.count(form.separator) + 1 if form.separator else 1
+        fields = (
+            len(split_row(line, form.separator))
+            if quoted
+            else line.count(form.separator) + 1
+            if form.separator
+            else 1
+        )
         if fields != form.fields:
-            raise ValueError(f"{path}: line {k} has {fields} fields, the rows before it have {form.fields}; the file is damaged, or its decimal sign is its separator")
+            raise ValueError(
+                f"{path}: line {k} has {fields} fields, the rows before it have {form.fields}; the file is "
+                "damaged, or its decimal sign is its separator"
+            )
     if quoted:
         rows = [split_row(line, form.separator) for _, line in body]
         table = pd.DataFrame(rows, columns=range(form.fields), dtype=str)
     else:
-        table = pd.read_csv(io.StringIO('\n'.join(line for _, line in body)), sep=form.separator or '\x1f', header=None, names=range(form.fields), index_col=False,
-                            dtype=str, keep_default_na=False, skip_blank_lines=False, quoting=csv.QUOTE_NONE)
+        table = pd.read_csv(
+            io.StringIO('\n'.join(line for _, line in body)),
+            sep=form.separator or '\x1f',
+            header=None,
+            names=range(form.fields),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            quoting=csv.QUOTE_NONE,
+        )
     first, found = body[0][0], []
     for k in range(form.fields):
         column = table[k].str.strip()
@@ -403,6 +523,7 @@ class Counts(np.ndarray):
 def _numbers(column, form, k, head, first, path):
     "A column's numbers; raises if one is none."
     import pandas as pd
+
     if form.decimal == ',':
         if column.str.contains('.', regex=False).any():
             raise ValueError(f"{path}: has decimal points and decimal commas; write all numbers alike")
@@ -414,7 +535,10 @@ def _numbers(column, form, k, head, first, path):
     wrong = np.isnan(values) & ~missing.to_numpy()
     if wrong.any():
         name = head.names[k] if head.names else ''
-        raise ValueError(f"{path}: line {first + int(wrong.argmax())} holds text in a column of numbers; the columns {[_quoted(name)]} are not all numbers")
+        raise ValueError(
+            f"{path}: line {first + int(wrong.argmax())} holds text in a column of numbers; the columns "
+            f"{[_quoted(name)]} are not all numbers"
+        )
     whole = not column.str.contains('[.eE]', regex=True).any()
     values[column.str.lower().str.fullmatch(r'[+-]?inf(?:inity)?').to_numpy()] = np.inf
     return values.view(Counts) if whole else values
@@ -422,23 +546,31 @@ def _numbers(column, form, k, head, first, path):
 def _names_passed(columns, leads, path):
     "Names for a table without a header, from the caller."
     if leads is None:
-        raise ValueError(f"{path}: the first line is no header of lead names (it has numbers); it should read time_s,I,II,..., or pass leads= in the order of the columns")
+        raise ValueError(
+            f"{path}: the first line is no header of lead names (it has numbers); it should read "
+            "time_s,I,II,..., or pass leads= in the order of the columns"
+        )
     leads = [leads] if isinstance(leads, str) else list(leads)
     numeric = [k for k, c in enumerate(columns) if isinstance(c, np.ndarray)]
     clocks = [k for k in numeric[:1] if rises_evenly(columns[k])]
     if len(numeric) == len(leads) + len(clocks):
         rest = iter(leads)
         return ['time' if k in clocks else next(rest) if k in numeric else '' for k in range(len(columns))]
-    raise ValueError(f"{path}: leads= names {len(leads)} leads, and the table has {len(numeric) - len(clocks)} columns of numbers beside the clock; it has no header to choose by")
+    raise ValueError(
+        f"{path}: leads= names {len(leads)} leads, and the table has {len(numeric) - len(clocks)} columns of "
+        "numbers beside the clock; it has no header to choose by"
+    )
 
 def _check_names(names, path):
     if number := [n for n in names if n and _POINT.fullmatch(n)]:
-        raise ValueError(f"{path}: the first line is no header of lead names (it has {number[:3]}); it should read time_s,I,II,...")
+        raise ValueError(
+            f"{path}: the first line is no header of lead names (it has {number[:3]}); it should read time_s,I,II,..."
+        )
 
 def _find_clock(names, units, columns, path):
     "Number of the column that is the clock; None if there is none."
     named = [k for k, n in enumerate(names) if n and _clock_name(n)]
-    if len(named) > 1:                                         # such as a time of day beside the elapsed time
+    if len(named) > 1:  # such as a time of day beside the elapsed time
         even = [k for k in named if isinstance(columns[k], np.ndarray) and rises_evenly(columns[k])]
         named = even[:1] or named[:1]
     if named:
@@ -453,27 +585,46 @@ def _find_clock(names, units, columns, path):
             columns[k] = text_clock(column)
             units[k] = 's'
             return k
-        if isinstance(column, np.ndarray) and rises_evenly(column) and not _COUNTER.fullmatch(n or 'no') and not is_lead(split_unit(n).name):
+        if (
+            isinstance(column, np.ndarray)
+            and rises_evenly(column)
+            and not _COUNTER.fullmatch(n or 'no')
+            and not is_lead(split_unit(n).name)
+        ):
             return k
     return None
 
 def _rate(names, head, columns, clock, sampling_rate, path):
     "Rate in Hz and time of the first sample in s."
     stated = head.rate
-    if stated is not None and sampling_rate is not None and abs(stated - sampling_rate) > 1e-3*stated:
-        raise ValueError(f"{path}: says {stated:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave it out, or mend the file")
+    if stated is not None and sampling_rate is not None and abs(stated - sampling_rate) > 1e-3 * stated:
+        raise ValueError(
+            f"{path}: says {stated:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave it out, or "
+            "mend the file"
+        )
     known = sampling_rate if stated is None else stated
     if clock is None:
-        counter = next((n for n, c in zip(names, columns) if isinstance(c, np.ndarray) and (not n or _COUNTER.fullmatch(n)) and rises_evenly(c)), None)
+        counter = next(
+            (
+                n
+                for n, c in zip(names, columns, strict=True)
+                if isinstance(c, np.ndarray) and (not n or _COUNTER.fullmatch(n)) and rises_evenly(c)
+            ),
+            None,
+        )
         if known is None:
-            beside = f" (the column {_quoted(counter) if counter else 'without a name'} counts samples)" if counter is not None else ''
+            beside = (
+                f" (the column {_quoted(counter) if counter else 'without a name'} counts samples)"
+                if counter is not None
+                else ''
+            )
             raise ValueError(f"{path}: has no column time_s{beside}; pass sampling_rate= in Hz")
-        return check_rate(known, path, '; sampling_rate is in Hz'), 0.
+        return check_rate(known, path, '; sampling_rate is in Hz'), 0.0
     column = np.asarray(columns[clock], float)
     if len(column) < 2:
         if known is None:
             raise ValueError(f"{path}: has one sample, which is no rate; pass sampling_rate= in Hz")
-        return known, 0.
+        return known, 0.0
     if not np.isfinite(column).all():
         raise ValueError(f"{path}: the column {_quoted(names[clock])} does not hold seconds in every row")
     return clock_rate(column, _clock_unit(names[clock], head.units[clock]), known, _quoted(names[clock]), path)
@@ -486,20 +637,42 @@ def _choose(names, units, columns, keep, clock, leads, path):
         wanted = [lead_name(n) for n in ([leads] if isinstance(leads, str) else leads)]
         index = {plain[k]: k for k in numeric}
         if lacking := [n for n in wanted if n not in index]:
-            raise ValueError(f"{path}: has no column {lacking[0]}; its leads are {[n for n in index if is_lead(n)] or 'not named'}")
+            raise ValueError(
+                f"{path}: has no column {lacking[0]}; its leads are {[n for n in index if is_lead(n)] or 'not named'}"
+            )
         return [index[n] for n in wanted]
     text = [plain[k] for k in keep if k != clock and isinstance(columns[k], list)]
     if bad := [n for n in text if is_lead(n)]:
         raise ValueError(f"{path}: the columns {bad} are not all numbers")
     known = [k for k in numeric if is_lead(plain[k])]
-    chosen = known or [k for k in numeric if not is_other(plain[k]) and not (_COUNTER.fullmatch(names[k]) and rises_evenly(columns[k]))]
+    chosen = known or [
+        k
+        for k in numeric
+        if not is_other(plain[k]) and not (_COUNTER.fullmatch(names[k]) and rises_evenly(columns[k]))
+    ]
     if not chosen:
-        raise ValueError(f"{path}: has no column of an ECG; name the leads in the header, such as time_s,I,II, or pass leads=")
-    unnamed = [k for k in range(len(columns)) if not names[k] and columns[k] is not None and not (isinstance(columns[k], np.ndarray) and rises_evenly(columns[k]))]
-    rest = [k for k in keep if k not in chosen and k != clock and names[k] and columns[k] is not None and not _COUNTER.fullmatch(names[k])]
+        raise ValueError(
+            f"{path}: has no column of an ECG; name the leads in the header, such as time_s,I,II, or pass leads="
+        )
+    unnamed = [
+        k
+        for k in range(len(columns))
+        if not names[k]
+        and columns[k] is not None
+        and not (isinstance(columns[k], np.ndarray) and rises_evenly(columns[k]))
+    ]
+    rest = [
+        k
+        for k in keep
+        if k not in chosen and k != clock and names[k] and columns[k] is not None and not _COUNTER.fullmatch(names[k])
+    ]
     if rest or unnamed:
         said = [_quoted(names[k]) for k in rest if _quoted(names[k]) == names[k]]
-        warnings.warn(f"{path}: {len(rest) + len(unnamed)} columns that are no known lead were left out{': ' + ', '.join(said) if said else ''}; choose with leads=", stacklevel=3)
+        warnings.warn(
+            f"{path}: {len(rest) + len(unnamed)} columns that are no known lead were left "
+            f"out{': ' + ', '.join(said) if said else ''}; choose with leads=",
+            stacklevel=3,
+        )
     return chosen
 
 def _scale(name, stated, of_all, passed, path):
@@ -510,20 +683,31 @@ def _scale(name, stated, of_all, passed, path):
     if not is_voltage(unit):
         if passed is not None:
             return millivolts_in(passed)
-        raise ValueError(f"{path}: the column {split_unit(name).name} states the unit [{unit}], which is no voltage that is known (V, mV, uV, nV); pass units=")
-    if passed is not None and abs(millivolts_in(passed) - millivolts_in(unit)) > 1e-9*millivolts_in(unit):
-        raise ValueError(f"{path}: the column {split_unit(name).name} states the unit {unit}, and units={passed!r} was passed; leave it out, or mend the file")
+        raise ValueError(
+            f"{path}: the column {split_unit(name).name} states the unit [{unit}], which is no voltage that "
+            "is known (V, mV, uV, nV); pass units="
+        )
+    if passed is not None and abs(millivolts_in(passed) - millivolts_in(unit)) > 1e-9 * millivolts_in(unit):
+        raise ValueError(
+            f"{path}: the column {split_unit(name).name} states the unit {unit}, and units={passed!r} was "
+            "passed; leave it out, or mend the file"
+        )
     return millivolts_in(unit)
 
 def _refuse_counts(values, columns, stated, names, path):
     "Whole numbers without a unit are counts or µV: refused where they cannot be mV, else said."
-    for row, column, known, name in zip(values, columns, stated, names):
+    for row, column, known, name in zip(values, columns, stated, names, strict=True):
         if known or not isinstance(column, Counts) or not np.isfinite(row).any():
             continue
         size = np.nanmax(np.abs(row[np.isfinite(row)]))
         if size > 20:
-            raise ValueError(f"{path}: reaches {size:.0f} mV in the column {name} if its whole numbers are mV, and no unit is stated: counts of a converter, or µV? "
-                             "Pass units=, such as units='uV', or write the unit into its name, such as I_uV")
+            raise ValueError(
+                f"{path}: reaches {size:.0f} mV in the column {name} if its whole numbers are mV, and no "
+                "unit is stated: counts of a converter, or µV? "
+                "Pass units=, such as units='uV', or write the unit into its name, such as I_uV"
+            )
         if size > 1:
-            warnings.warn(f"{path}: the column {name} holds whole numbers without a unit; they are taken for mV", stacklevel=3)
+            warnings.warn(
+                f"{path}: the column {name} holds whole numbers without a unit; they are taken for mV", stacklevel=3
+            )
             return

@@ -17,13 +17,13 @@ import numpy as np
 
 from .leads import FRANK, LEADS_12, lead_name
 
-# %% ../../nbs/signals/07_units.ipynb #a7ff97f7
-MILLIVOLT = {'nv': 1e-6, 'uv': 1e-3, 'mv': 1., 'v': 1e3}   # mV in one unit, lower case
+# %% ../../nbs/signals/07_units.ipynb #7ab0212e
+MILLIVOLT = {'nv': 1e-6, 'uv': 1e-3, 'mv': 1.0, 'v': 1e3}  # mV in one unit, lower case
 _WORDS = {'nanovolt': 'nv', 'microvolt': 'uv', 'millivolt': 'mv', 'volt': 'v'}
 
 def millivolts_in(
-    unit, # 'mV', 'µV', 'microvolts', '0.1 mV', or a number: mV in one unit
-)->float: # mV in one unit
+    unit,  # 'mV', 'µV', 'microvolts', '0.1 mV', or a number: mV in one unit
+) -> float:  # mV in one unit
     "How many mV one unit is; raises `ValueError` for what is no voltage."
     if isinstance(unit, (int, float, np.number)) and not isinstance(unit, bool):
         if not (np.isfinite(unit) and unit > 0):
@@ -33,24 +33,27 @@ def millivolts_in(
     found = re.fullmatch(r'([-+.\de]*?)[ ]*([a-z]+?)(s?)', text)
     name = found and _WORDS.get(found[2], found[2])
     if not found or name not in MILLIVOLT or (found[3] and found[2] not in _WORDS):
-        raise ValueError(f"unknown unit {str(unit)!r}; known are V, mV, uV and nV, with a number before them if need be, such as '0.1 mV'")
+        raise ValueError(
+            f"unknown unit {str(unit)!r}; known are V, mV, uV and nV, with a number before them if need be, "
+            "such as '0.1 mV'"
+        )
     try:
-        factor = float(found[1]) if found[1] else 1.
+        factor = float(found[1]) if found[1] else 1.0
     except ValueError:
         raise ValueError(f"unknown unit {str(unit)!r}; the number before the unit cannot be read") from None
     if not (np.isfinite(factor) and factor > 0):
         raise ValueError(f"unknown unit {str(unit)!r}; the number before the unit must be positive")
-    return factor*MILLIVOLT[name]
+    return factor * MILLIVOLT[name]
 
 def _plain(text):
     "Lower case, one spelling of the micro sign, single spaces."
-    for micro in ('Âµ', 'Î¼', 'µ', 'μ'):                     # the first two: UTF-8 that was read as Latin-1
+    for micro in ('Âµ', 'Î¼', 'µ', 'μ'):  # the first two: UTF-8 that was read as Latin-1
         text = text.replace(micro, 'u')
     return ' '.join(text.lower().split())
 
 def is_voltage(
-    unit:str, # As a header or a column states it
-)->bool:
+    unit: str,  # As a header or a column states it
+) -> bool:
     "Is this the unit of a voltage?"
     try:
         millivolts_in(unit)
@@ -58,17 +61,17 @@ def is_voltage(
         return False
     return True
 
-# %% ../../nbs/signals/07_units.ipynb #1bfa0470
+# %% ../../nbs/signals/07_units.ipynb #73631176
 class Named(NamedTuple):
-    name: str    # without the unit, in the standard spelling if it is a standard lead
-    unit: str    # as stated; None if the text states none
+    name: str  # without the unit, in the standard spelling if it is a standard lead
+    unit: str  # as stated; None if the text states none
 
 _BRACKET = re.compile(r'^(.*?)\s*[\[({<]\s*([^\])}>]*?)\s*[\])}>]\s*$')
 _TAIL = re.compile(r'^(.*?\S)(?:\s*[/,;:]\s*|[ _.-]+)([^\s/,;:_]+)$')
 
 def split_unit(
-    text:str, # 'I [V]', 'II (uV)', 'V5_uV', 'ECG (lead II)', 'time [ms]'
-)->Named:
+    text: str,  # 'I [V]', 'II (uV)', 'V5_uV', 'ECG (lead II)', 'time [ms]'
+) -> Named:
     "A column's or channel's name and the unit that it states."
     text = ' '.join(text.split())
     bracket = _BRACKET.match(text)
@@ -80,59 +83,70 @@ def split_unit(
     tail = _TAIL.match(text)
     if tail and _plain(tail[2]) in ('mv', 'uv', 'nv', *_WORDS, *(f'{w}s' for w in _WORDS)):
         return Named(lead_name(tail[1]), tail[2])
-    if tail and _plain(tail[2]) == 'v' and re.search(r'/\s*\S+$', text):      # 'I/V'; not 'ECG V', which is a lead
+    if tail and _plain(tail[2]) == 'v' and re.search(r'/\s*\S+$', text):  # 'I/V'; not 'ECG V', which is a lead
         return Named(lead_name(tail[1]), tail[2])
     return Named(lead_name(text), None)
 
-# %% ../../nbs/signals/07_units.ipynb #207fbaf7
-_LEAD = re.compile(r'mli{1,3}|i{1,3}|v\d{0,2}r?|ml?v\d|mod\.?[ _]?v\d|mcl\d?|c[cmsb]\d|nehb[ _-]?[daj]|e-?s|a-?s|a-?i|'
-                   r'(?:ecg|ekg|lead|channel|chan|ch|abl)[ _.-]*[a-z]?\d*', re.I)
-_OTHER = re.compile(r'\b(?:resp\w*|breath\w*|pleth\w*|ppg|spo2|sao2|abp|art|bp|nibp|pap|cvp|icp|co2|flow|cpap\w*|temp\w*|eeg\w*|emg\w*|eog\w*|gsr|eda|scg|pcg|'
-                    r'acc\w*|gyro\w*|marker\w*|trigger\w*|event\w*|annot\w*|status|label\w*|beat\w*|class|hr|heart.?rate|rr|pulse\w*|snor\w*|thor\w*|abdo\w*|chest|'
-                    r'airflow|position|light|battery|counter|pressure|stim\w*|trig|quality|sex|age)\b', re.I)
+# %% ../../nbs/signals/07_units.ipynb #bd2a397f
+_LEAD = re.compile(
+    r'mli{1,3}|i{1,3}|v\d{0,2}r?|ml?v\d|mod\.?[ _]?v\d|mcl\d?|c[cmsb]\d|nehb[ _-]?[daj]|e-?s|a-?s|a-?i|'
+    r'(?:ecg|ekg|lead|channel|chan|ch|abl)[ _.-]*[a-z]?\d*',
+    re.I,
+)
+_OTHER = re.compile(
+    r'\b(?:resp\w*|breath\w*|pleth\w*|ppg|spo2|sao2|abp|art|bp|nibp|pap|cvp|icp|co2|flow|cpap\w*|temp\w*|eeg\w*|emg\w*|eog\w*|gsr|eda|scg|pcg|'
+    r'acc\w*|gyro\w*|marker\w*|trigger\w*|event\w*|annot\w*|status|label\w*|beat\w*|class|hr|heart.?rate|rr|pulse\w*|snor\w*|thor\w*|abdo\w*|chest|'
+    r'airflow|position|light|battery|counter|pressure|stim\w*|trig|quality|sex|age)\b',
+    re.I,
+)
 _EEG = re.compile(r'(?:fp|f|c|p|o|t|a|m|e|loc|roc)[z\d]*[-:](?:fp|f|c|p|o|t|a|m|e)[z\d]*', re.I)
 
 def is_lead(
-    name:str, # As a file spells it
-)->bool:
+    name: str,  # As a file spells it
+) -> bool:
     "Is this the name of an ECG lead: a standard one, a modified one such as MLII, or a numbered ECG channel?"
     name = lead_name(name)
     return name in LEADS_12 + FRANK or bool(_LEAD.fullmatch(name)) and not is_other(name)
 
 def is_other(
-    name:str, # As a file spells it
-)->bool:
+    name: str,  # As a file spells it
+) -> bool:
     "Is this the name of a signal that is no ECG: breath, pressure, brain waves, a marker?"
     return bool(_OTHER.search(name.replace('_', ' ')) or _EEG.fullmatch(name.strip()))
 
-# %% ../../nbs/signals/07_units.ipynb #344a32ce
-HIGHEST_MV, IMPOSSIBLE_MV, LOWEST_MV = 10., 100., .02   # height of the wave: no ECG is higher; no electrode gives that; no lead of a beating heart is lower
-_WINDOW = 2                                             # s
+# %% ../../nbs/signals/07_units.ipynb #609361e2
+HIGHEST_MV, IMPOSSIBLE_MV, LOWEST_MV = (
+    10.0,
+    100.0,
+    0.02,
+)  # height of the wave: no ECG is higher; no electrode gives that; no lead of a beating heart is lower
+_WINDOW = 2  # s
 
 def wave_height(
-    values:np.ndarray, # Shape (leads, time), mV
-    sampling_rate:float, # Hz
-)->np.ndarray: # Shape (leads,), mV; NaN for a lead without any sample
+    values: np.ndarray,  # Shape (leads, time), mV
+    sampling_rate: float,  # Hz
+) -> np.ndarray:  # Shape (leads,), mV; NaN for a lead without any sample
     "Median over windows of 2 s of the distance from the lowest to the highest sample."
-    size = max(2, round(_WINDOW*sampling_rate))
-    count = max(1, values.shape[-1]//size)
-    whole = values[:, :count*size] if values.shape[-1] >= size else values
+    size = max(2, round(_WINDOW * sampling_rate))
+    count = max(1, values.shape[-1] // size)
+    whole = values[:, : count * size] if values.shape[-1] >= size else values
     parts = whole.reshape(len(values), count, -1)
     parts = np.where(np.isfinite(parts), parts, np.nan)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', RuntimeWarning)     # a window without any sample is NaN, as documented
+        warnings.simplefilter('ignore', RuntimeWarning)  # a window without any sample is NaN, as documented
         return np.nanmedian(np.nanmax(parts, -1) - np.nanmin(parts, -1), -1)
 
 def check_wave(
-    values:np.ndarray, # Shape (leads, time), mV
-    sampling_rate:float, # Hz
-    leads, # Their names
-    where, # The file, for the message
-    hint:str='', # What the file states about its unit, for the message
-)->None:
+    values: np.ndarray,  # Shape (leads, time), mV
+    sampling_rate: float,  # Hz
+    leads,  # Their names
+    where,  # The file, for the message
+    hint: str = '',  # What the file states about its unit, for the message
+) -> None:
     """Compare an ECG with what a heart can do.
 
-    Warns about a wave over 10 mV, or under 0.02 mV in every lead; raises `ValueError` for one over 100 mV, which no electrode on the skin gives."""
+    Warns about a wave over 10 mV, or under 0.02 mV in every lead; raises `ValueError` for one over 100 mV, which
+    no electrode on the skin gives."""
     height = wave_height(values, sampling_rate)
     if not np.isfinite(height).any():
         return
@@ -140,35 +154,48 @@ def check_wave(
     most, name = height[lead], leads[lead]
     if most > IMPOSSIBLE_MV:
         reached = np.nanmax(np.abs(np.where(np.isfinite(values[lead]), values[lead], np.nan)))
-        raise ValueError(f"{where}: reaches {reached:.0f} mV in lead {name}, and its wave is {most:.0f} mV high, which no electrode on the skin gives"
-                         f"{hint or '; are these µV, or counts of the converter?'} Pass units=, such as units='uV'")
+        raise ValueError(
+            f"{where}: reaches {reached:.0f} mV in lead {name}, and its wave is {most:.0f} mV high, which no "
+            "electrode on the skin gives"
+            f"{hint or '; are these µV, or counts of the converter?'} Pass units=, such as units='uV'"
+        )
     if most > HIGHEST_MV:
-        warnings.warn(f"{where}: the wave of lead {name} is {most:.3g} mV high, and no ECG is higher than {HIGHEST_MV:g} mV; is it in another unit than mV? "
-                      "Pass units=, such as units='0.1 mV'", stacklevel=2)
+        warnings.warn(
+            f"{where}: the wave of lead {name} is {most:.3g} mV high, and no ECG is higher than "
+            f"{HIGHEST_MV:g} mV; is it in another unit than mV? "
+            "Pass units=, such as units='0.1 mV'",
+            stacklevel=2,
+        )
     elif 0 < most < LOWEST_MV:
-        warnings.warn(f"{where}: no lead's wave is higher than {most:.2g} mV: flat lines, or another unit than mV? Pass units=, such as units='V'", stacklevel=2)
+        warnings.warn(
+            f"{where}: no lead's wave is higher than {most:.2g} mV: flat lines, or another unit than mV? "
+            "Pass units=, such as units='V'",
+            stacklevel=2,
+        )
 
-# %% ../../nbs/signals/07_units.ipynb #db8ca4d3
-RATES = (50., 5000.)   # Hz: at which ECGs are recorded
+# %% ../../nbs/signals/07_units.ipynb #5a221d94
+RATES = (50.0, 5000.0)  # Hz: at which ECGs are recorded
 
 def check_rate(
-    rate:float, # Hz
-    where, # The file, for the message
-    hint:str='', # What may be meant instead, for the message
-)->float: # The rate
+    rate: float,  # Hz
+    where,  # The file, for the message
+    hint: str = '',  # What may be meant instead, for the message
+) -> float:  # The rate
     "A sampling rate at which ECGs are recorded, or a `ValueError` that says what may be meant."
     if not (np.isfinite(rate) and RATES[0] <= rate <= RATES[1]):
-        raise ValueError(f"{where}: an ECG of {rate:.4g} Hz cannot be (it takes {RATES[0]:g} to {RATES[1]:g} Hz){hint}")
+        raise ValueError(
+            f"{where}: an ECG of {rate:.4g} Hz cannot be (it takes {RATES[0]:g} to {RATES[1]:g} Hz){hint}"
+        )
     return rate
 
-# %% ../../nbs/signals/07_units.ipynb #71335f86
-_LAW_SHARE, _LAW_MV = .15, .03   # of the leads' own size; mV
+# %% ../../nbs/signals/07_units.ipynb #539ab0c2
+_LAW_SHARE, _LAW_MV = 0.15, 0.03  # of the leads' own size; mV
 
 def check_einthoven(
-    values:np.ndarray, # Shape (leads, time), mV
-    leads, # Their names
-    where, # The file, for the message
-)->bool: # Is the law kept? True as well where the three leads are not recorded
+    values: np.ndarray,  # Shape (leads, time), mV
+    leads,  # Their names
+    where,  # The file, for the message
+) -> bool:  # Is the law kept? True as well where the three leads are not recorded
     "Warn where I, II and III are recorded and are not those of one heart."
     names = [str(lead) for lead in leads]
     if not {'I', 'II', 'III'} <= set(names):
@@ -179,7 +206,9 @@ def check_einthoven(
     other = ('I', 'II', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6', 'III', 'aVR', 'aVL', 'aVF')
     if len(names) == len(other) and _lawful(values, list(other)):
         advice = f"; in the order {', '.join(other)} they obey it: pass leads={list(other)}"
-    warnings.warn(f"{where}: the leads I, II and III do not obey Einthoven's law (I + III = II){advice}", stacklevel=2)
+    warnings.warn(
+        f"{where}: the leads I, II and III do not obey Einthoven's law (I + III = II){advice}", stacklevel=2
+    )
     return False
 
 def _lawful(values, names):
@@ -189,5 +218,5 @@ def _lawful(values, names):
         return True
     off = (I + III - II)[whole]
     size = np.sqrt(np.mean([np.var(v[whole]) for v in (I, II, III)]))
-    usual = np.quantile(np.abs(off - np.median(off)), .9)     # a spike in one lead does not count
-    return bool(usual <= max(_LAW_MV, _LAW_SHARE*size))
+    usual = np.quantile(np.abs(off - np.median(off)), 0.9)  # a spike in one lead does not count
+    return bool(usual <= max(_LAW_MV, _LAW_SHARE * size))

@@ -1,4 +1,4 @@
-"""The format of PhysioNet, as it is met: several rates in one record, other signals beside the ECG, segments, gains of 0, names in upper case, comments in any language.
+"""PhysioNet's format as it is met: several rates, other signals, segments, gains of 0, comments in any language.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/wfdb_files.html.md"""
 
@@ -20,10 +20,10 @@ from ..records.writing import naming
 from .leads import as_ecg, lead_name
 from .units import is_lead, is_other, is_voltage, millivolts_in
 
-# %% ../../nbs/signals/09_wfdb_files.ipynb #f1e8814a
+# %% ../../nbs/signals/09_wfdb_files.ipynb #a4a8232e
 def header_of(
-    path, # A header, a signal file, or a record's name without suffix
-)->Path:
+    path,  # A header, a signal file, or a record's name without suffix
+) -> Path:
     "The header of a WFDB record, whatever the case of its name; raises `FileNotFoundError` where there is none."
     path = Path(path)
     header = path.with_suffix('.hea') if path.suffix else path.with_name(path.name + '.hea')
@@ -42,7 +42,7 @@ def _any_case(path):
         return None
     return next((p for p in sorted(path.parent.iterdir()) if p.name.lower() == path.name.lower()), None)
 
-def header_text(header:Path)->str:
+def header_text(header: Path) -> str:
     "A header's text: UTF-8, else Latin-1."
     raw = header.read_bytes()
     try:
@@ -51,42 +51,50 @@ def header_text(header:Path)->str:
         return raw.decode('latin-1')
 
 def comments_of(
-    header:Path,
-)->list: # of texts
+    header: Path,
+) -> list:  # of texts
     "The comments of a WFDB header, in any language."
     lines = header_text(header).splitlines()
     return [line.strip().lstrip('#').strip() for line in lines if line.strip().startswith('#') and line.strip('# \t')]
 
 @contextlib.contextmanager
-def readable(header:Path):
-    "The record's path without suffix, as `wfdb` can read it: itself, or a mended copy of the header beside links to the signals."
+def readable(header: Path):
+    """The record's path without suffix, as `wfdb` can read it: itself, or a mended copy of the header beside
+    links to the signals."""
     lines = [line for line in header_text(header).splitlines() if line.strip() and not line.lstrip().startswith('#')]
     if not lines:
-        raise ValueError(f"{header}: is empty; a WFDB header starts with the record's name, number of leads, rate and length")
+        raise ValueError(
+            f"{header}: is empty; a WFDB header starts with the record's name, number of leads, rate and length"
+        )
     mended = re.sub(r'^(\S+)\.(mat|dat|hea)(?=\s|$)', r'\1', lines[0])
     names = {line.split()[0] for line in lines[1:]}
-    odd = [name for name in names if '.' in name and not (header.parent/name).exists() and _any_case(header.parent/name)]
+    odd = [
+        name
+        for name in names
+        if '.' in name and not (header.parent / name).exists() and _any_case(header.parent / name)
+    ]
     plain = header.read_bytes().isascii() and header.suffix == '.hea'
     if mended == lines[0] and not odd and plain:
         yield str(header.with_suffix(''))
         return
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            signal = _any_case(header.parent/name)
+            signal = _any_case(header.parent / name)
             if signal is not None:
-                (Path(folder)/name).symlink_to(signal.resolve())
-        copy = Path(folder)/f'{header.stem}.hea'
+                (Path(folder) / name).symlink_to(signal.resolve())
+        copy = Path(folder) / f'{header.stem}.hea'
         copy.write_text('\n'.join([mended, *lines[1:]]) + '\n', encoding='ascii', errors='replace')
         yield str(copy.with_suffix(''))
 
-# %% ../../nbs/signals/09_wfdb_files.ipynb #199b42ab
+# %% ../../nbs/signals/09_wfdb_files.ipynb #f04f5553
 def choose_signals(
-    names, # Of all signals, as the header states them
-    units, # Of all signals
-    where, # The header, for the message
-    leads=None, # The signals wanted, in order
-)->list: # of their numbers
-    "Which signals are the ECG; raises `ValueError` naming a signal that is asked for and not there, or one without a voltage."
+    names,  # Of all signals, as the header states them
+    units,  # Of all signals
+    where,  # The header, for the message
+    leads=None,  # The signals wanted, in order
+) -> list:  # of their numbers
+    """Which signals are the ECG; raises `ValueError` naming a signal that is asked for and not there, or one
+    without a voltage."""
     plain = [lead_name(n) for n in names]
     if leads is not None:
         wanted = [lead_name(n) for n in ([leads] if isinstance(leads, str) else leads)]
@@ -98,24 +106,34 @@ def choose_signals(
         known = [k for k, n in enumerate(plain) if is_lead(n)]
         chosen = known or [k for k in volts if not is_other(plain[k])]
         if not chosen:
-            raise ValueError(f"{where}: unknown units {sorted(set(units))}, or no signal that is an ECG among {', '.join(plain)}; name them: leads={plain[:1]}")
+            raise ValueError(
+                f"{where}: unknown units {sorted(set(units))}, or no signal that is an ECG among "
+                f"{', '.join(plain)}; name them: leads={plain[:1]}"
+            )
     if bad := [k for k in chosen if not is_voltage(units[k])]:
-        raise ValueError(f"{where}: unknown units {sorted({units[k] for k in bad})} of the signal {plain[bad[0]]}; known are mV, uV, nV and V. "
-                         f"Choose other signals with leads=, such as leads={[n for n, u in zip(plain, units) if is_voltage(u)][:2]}")
+        raise ValueError(
+            f"{where}: unknown units {sorted({units[k] for k in bad})} of the signal {plain[bad[0]]}; known "
+            "are mV, uV, nV and V. "
+            "Choose other signals with leads=, such as "
+            f"leads={[n for n, u in zip(plain, units, strict=True) if is_voltage(u)][:2]}"
+        )
     left = [plain[k] for k in range(len(plain)) if k not in chosen]
     if left and leads is None:
-        warnings.warn(f"{where}: {', '.join(left)} are no ECG leads and were left out; choose with leads=", stacklevel=3)
+        warnings.warn(
+            f"{where}: {', '.join(left)} are no ECG leads and were left out; choose with leads=", stacklevel=3
+        )
     return chosen
 
-# %% ../../nbs/signals/09_wfdb_files.ipynb #1d0047da
-_DEFAULT_GAIN = 200   # units per mV, header(5)
+# %% ../../nbs/signals/09_wfdb_files.ipynb #68c69f8c
+_DEFAULT_GAIN = 200  # units per mV, header(5)
 
 def read_wfdb(
-    path, # Header, signal file, or name without suffix
-    sampling_rate:float=None, # Hz, for a header that gives none
-    leads=None, # The signals wanted, in order
-): # ECG, DataArray (lead, time), mV; its attrs hold the header's comments
-    "Read one WFDB record; raises `ValueError` or `FileNotFoundError` naming the header, the signal and what is wrong."
+    path,  # Header, signal file, or name without suffix
+    sampling_rate: float = None,  # Hz, for a header that gives none
+    leads=None,  # The signals wanted, in order
+):  # ECG, DataArray (lead, time), mV; its attrs hold the header's comments
+    """Read one WFDB record; raises `ValueError` or `FileNotFoundError` naming the header, the signal and
+    what is wrong."""
     path = Path(path)
     header = header_of(path)
     with naming(header), readable(header) as stem:
@@ -125,6 +143,7 @@ def read_wfdb(
 
 def _read_record(stem, header, path, sampling_rate, leads):
     import wfdb
+
     promised = wfdb.rdheader(stem)
     if getattr(promised, 'seg_name', None):
         return _read_segments(promised, header, sampling_rate, leads)
@@ -137,22 +156,42 @@ def _read_record(stem, header, path, sampling_rate, leads):
     per_frame = {record.samps_per_frame[k] or 1 for k in range(len(chosen))}
     names = [lead_name(n) for n in record.sig_name]
     if len(per_frame) > 1:
-        rates = ', '.join(f'{n} {frame_rate*(record.samps_per_frame[k] or 1):g} Hz' for k, n in enumerate(names))
-        raise ValueError(f"{header}: its leads have several sampling rates ({rates}); choose those of one rate with leads=")
+        rates = ', '.join(f'{n} {frame_rate * (record.samps_per_frame[k] or 1):g} Hz' for k, n in enumerate(names))
+        raise ValueError(
+            f"{header}: its leads have several sampling rates ({rates}); choose those of one rate with leads="
+        )
     spf = per_frame.pop()
-    skews = [(s or 0)*spf for s in (record.skew or [0]*len(names))]
+    skews = [(s or 0) * spf for s in (record.skew or [0] * len(names))]
     length = min(len(v) for v in record.e_d_signal)
-    stored = np.stack([_shifted(v[:length], skew, fmt) for v, skew, fmt in zip(record.e_d_signal, skews, record.fmt)])
+    signals = zip(record.e_d_signal, skews, record.fmt, strict=True)
+    stored = np.stack([_shifted(v[:length], skew, fmt) for v, skew, fmt in signals])
     baseline = np.array([b or 0 for b in record.baseline], float)[:, None]
-    millivolt = (stored - baseline)/gains[:, None]*np.array([millivolts_in(u or 'mV') for u in record.units])[:, None]
-    x = as_ecg(millivolt, frame_rate*spf, names)
+    millivolt = (
+        (stored - baseline) / gains[:, None] * np.array([millivolts_in(u or 'mV') for u in record.units])[:, None]
+    )
+    x = as_ecg(millivolt, frame_rate * spf, names)
     if _gains_lie(stored, gains, baseline, names):
         # in the same words, so that Python says it once per folder
-        warnings.warn(f"{header.parent}: in the units of its headers, records break Einthoven's law which their stored integers obey; those are taken as µV", stacklevel=4)
-        x = as_ecg(stored/1000, frame_rate*spf, names)
+        warnings.warn(
+            f"{header.parent}: in the units of its headers, records break Einthoven's law which their stored "
+            "integers obey; those are taken as µV",
+            stacklevel=4,
+        )
+        x = as_ecg(stored / 1000, frame_rate * spf, names)
     return x
 
-_INVALID = {'8': None, '80': -128, '160': -32768, '16': -32768, '61': -32768, '24': -2**23, '32': -2**31, '212': -2048, '310': -512, '311': -512}
+_INVALID = {
+    '8': None,
+    '80': -128,
+    '160': -32768,
+    '16': -32768,
+    '61': -32768,
+    '24': -(2**23),
+    '32': -(2**31),
+    '212': -2048,
+    '310': -512,
+    '311': -512,
+}
 
 def _shifted(stored, skew, fmt):
     "Samples as numbers, the invalid code as NaN, moved to the left by the signal's skew."
@@ -165,17 +204,30 @@ def _shifted(stored, skew, fmt):
     return values
 
 def _check_sums(header, record):
-    for name, said, samples in zip(record.sig_name, record.checksum or [], record.e_d_signal):
+    for name, said, samples in zip(record.sig_name, record.checksum or [], record.e_d_signal, strict=False):
         if said is not None and (said - int(samples.astype(np.int64).sum())) % 65536:
-            raise ValueError(f"{header}: the signal does not have the checksum that its header promises for {name}; "
-                             "the file is damaged, copy or download it again")
+            raise ValueError(
+                f"{header}: the signal does not have the checksum that its header promises for {name}; "
+                "the file is damaged, copy or download it again"
+            )
 
 def _gains(header, promised, chosen):
     "Stored units in one unit of each chosen signal; the standard's default where the header gives 0 or none."
-    fields = [line.split() for line in header_text(header).splitlines() if line.strip() and not line.lstrip().startswith('#')][1:]
-    given = [float(found[0]) if len(f) > 2 and (found := re.match(r'[\d.]+(?:[eE][-+]?\d+)?', f[2])) else 0. for f in (fields[k] for k in chosen)]
-    if unknown := [lead_name(promised.sig_name[k]) for k, gain in zip(chosen, given) if gain == 0]:
-        warnings.warn(f"{header}: gives no gain for {', '.join(unknown)} (not calibrated); {_DEFAULT_GAIN} units per mV are assumed, as the WFDB standard allows", stacklevel=4)
+    fields = [
+        line.split()
+        for line in header_text(header).splitlines()
+        if line.strip() and not line.lstrip().startswith('#')
+    ][1:]
+    given = [
+        float(found[0]) if len(f) > 2 and (found := re.match(r'[\d.]+(?:[eE][-+]?\d+)?', f[2])) else 0.0
+        for f in (fields[k] for k in chosen)
+    ]
+    if unknown := [lead_name(promised.sig_name[k]) for k, gain in zip(chosen, given, strict=True) if gain == 0]:
+        warnings.warn(
+            f"{header}: gives no gain for {', '.join(unknown)} (not calibrated); {_DEFAULT_GAIN} units per "
+            "mV are assumed, as the WFDB standard allows",
+            stacklevel=4,
+        )
     return np.array([gain or _DEFAULT_GAIN for gain in given], float)
 
 def _gains_lie(stored, gains, baseline, names):
@@ -186,17 +238,21 @@ def _gains_lie(stored, gains, baseline, names):
     if len({(gains[k], baseline[k, 0]) for k in limb}) == 1:
         return False
     one, two, three = stored[limb]
-    volts = (stored[limb] - baseline[limb])/gains[limb][:, None]
-    step = 1/gains[limb].min()
+    volts = (stored[limb] - baseline[limb]) / gains[limb][:, None]
+    step = 1 / gains[limb].min()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)
         by_integer, by_volt = np.nanmax(np.abs(one + three - two)), np.nanmax(np.abs(volts[0] + volts[2] - volts[1]))
         spread = np.nanmax(stored[limb[:2]]) - np.nanmin(stored[limb[:2]])
-    return bool(by_integer <= 2 and by_volt > 2*step and spread > 2)
+    return bool(by_integer <= 2 and by_volt > 2 * step and spread > 2)
 
 def _check_header(header, promised, asked, sampling_rate):
     "The frame rate; raises if it is missing, a signal has no name, or the file is not the one that is described."
-    first = next(line.split() for line in header_text(header).splitlines() if line.strip() and not line.lstrip().startswith('#'))
+    first = next(
+        line.split()
+        for line in header_text(header).splitlines()
+        if line.strip() and not line.lstrip().startswith('#')
+    )
     if not promised.file_name:
         raise ValueError(f"{header}: describes no signal")
     said = re.match(r'[\d.]+', first[2]) if len(first) > 2 else None
@@ -204,9 +260,12 @@ def _check_header(header, promised, asked, sampling_rate):
     if not given and sampling_rate is None:
         raise ValueError(f"{header}: the header gives no sampling rate; pass sampling_rate= in Hz")
     if given and sampling_rate is not None:
-        meant = {promised.fs*(n or 1) for n in promised.samps_per_frame}
-        if all(abs(sampling_rate - rate) > 1e-3*rate for rate in meant):
-            raise ValueError(f"{header}: says {promised.fs:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave it out, or mend the file")
+        meant = {promised.fs * (n or 1) for n in promised.samps_per_frame}
+        if all(abs(sampling_rate - rate) > 1e-3 * rate for rate in meant):
+            raise ValueError(
+                f"{header}: says {promised.fs:g} Hz, and sampling_rate={sampling_rate:g} was passed; leave "
+                "it out, or mend the file"
+            )
     if len(promised.sig_name) != len(promised.file_name) or None in promised.sig_name:
         raise ValueError(f"{header}: a lead has no name")
     names = [n.lower() for n in promised.file_name]
@@ -217,26 +276,30 @@ def _check_header(header, promised, asked, sampling_rate):
 def _check_sizes(header, promised, chosen):
     "Raise if a signal file is missing or shorter than its header promises."
     for name in dict.fromkeys(promised.file_name[k] for k in chosen):
-        signal = _any_case(header.parent/name)
+        signal = _any_case(header.parent / name)
         if signal is None:
             raise FileNotFoundError(f"{header}: names the signal file {name}, which is not in {header.parent}")
         rows = [k for k, n in enumerate(promised.file_name) if n == name]
         if promised.sig_len and all(promised.fmt[k] == '16' for k in rows):
-            need = (promised.byte_offset[rows[0]] or 0) + 2*promised.sig_len*sum(promised.samps_per_frame[k] or 1 for k in rows)
+            need = (promised.byte_offset[rows[0]] or 0) + 2 * promised.sig_len * sum(
+                promised.samps_per_frame[k] or 1 for k in rows
+            )
             if signal.stat().st_size < need:
-                raise ValueError(f"{signal}: is cut short; it has {signal.stat().st_size} bytes, its header {header.name} "
-                                 f"promises {need} ({promised.sig_len} samples of {len(rows)} leads)")
+                raise ValueError(
+                    f"{signal}: is cut short; it has {signal.stat().st_size} bytes, its header {header.name} "
+                    f"promises {need} ({promised.sig_len} samples of {len(rows)} leads)"
+                )
 
 def _read_segments(promised, header, sampling_rate, leads):
     "The segments of a record, joined; NaN between them, and in a lead that a segment lacks."
     parts = []
-    for name, length in zip(promised.seg_name, promised.seg_len):
+    for name, length in zip(promised.seg_name, promised.seg_len, strict=True):
         if name == '~' or length == 0:
             parts.append((length, None))
             continue
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', 'unknown|.*were left out')
-            segment = header_of(header.parent/f'{name}.hea')
+            segment = header_of(header.parent / f'{name}.hea')
             try:
                 parts.append((length, read_wfdb(segment, sampling_rate, None)))
             except ValueError as e:
@@ -248,7 +311,10 @@ def _read_segments(promised, header, sampling_rate, leads):
         raise ValueError(f"{header}: none of its {len(parts)} segments holds an ECG")
     rates = {x.attrs['sampling_rate'] for x in whole}
     if len(rates) > 1:
-        raise ValueError(f"{header}: its segments have several sampling rates ({', '.join(f'{r:g}' for r in sorted(rates))} Hz); read them one by one")
+        raise ValueError(
+            f"{header}: its segments have several sampling rates "
+            f"({', '.join(f'{r:g}' for r in sorted(rates))} Hz); read them one by one"
+        )
     rate = rates.pop()
     names = list(dict.fromkeys(str(n) for x in whole for n in x.lead.values))
     if leads is not None:
@@ -258,9 +324,9 @@ def _read_segments(promised, header, sampling_rate, leads):
         names = wanted
     blocks = []
     for length, x in parts:
-        block = np.full((len(names), round(length*rate/promised.fs)), np.nan, 'float32')
+        block = np.full((len(names), round(length * rate / promised.fs)), np.nan, 'float32')
         for k, name in enumerate(names):
             if x is not None and name in x.lead.values:
-                block[k, :x.sizes['time']] = x.sel(lead=name).values[:block.shape[1]]
+                block[k, : x.sizes['time']] = x.sel(lead=name).values[: block.shape[1]]
         blocks.append(block)
     return as_ecg(np.concatenate(blocks, 1), rate, names)
