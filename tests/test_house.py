@@ -182,3 +182,9 @@ def test_pictures_say_what_they_show(tmp_path, suffix):
         assert Image.open(tmp_path/'a.png').text['Description'] == 'synthetic: generator pulse2pulse 1.1.2, seed 4, record 0'
     else:
         assert b'synthetic: generator pulse2pulse 1.1.2, seed 4' in content
+
+
+@pytest.mark.parametrize('generator, condition', [('pulse2pulse', None), ('conditional', dict(superclass=['MI'], age=60))])
+def test_every_shipped_card_draws_what_the_door_gives(generator, condition):
+    drawn = catalogue.find(generator).made(2, 7, 1, condition=condition)
+    np.testing.assert_array_equal(drawn.values, ecg.sample(3, seed=7, leads=8, generator=generator, condition=condition).values[1:])

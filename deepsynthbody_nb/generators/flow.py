@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md""
 # %% auto #0
 __all__ = ['GRID', 'AXES', 'BEATS', 'ASKED', 'RANGES', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER', 'places', 'Codec', 'drawn',
            'as_condition', 'rotated', 'Dropout', 'Layer', 'Velocity', 'Flow', 'at_rate', 'requests', 'draw_ecgs',
-           'load_flow']
+           'load_flow', 'draw']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
 import functools, math
@@ -254,3 +254,14 @@ def load_flow(
 )->Flow: # In evaluation mode, without gradients
     "The conditional generator that ships; raises `ValueError` if its weights are damaged."
     return built(Flow, load_weights('conditional')).to(device)
+
+def draw(
+    n:int, # How many records
+    seed:int, # Of the noise
+    start:int=0, # Number of the first record
+    *,
+    device:str='cpu', # 'cpu', 'cuda', 'mps'
+    condition=None, # A dict, or one for each record
+)->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, 10 s at 500 Hz, mV
+    "Records `start` … `start + n - 1` of a seed, as a card's `draw`."
+    return draw_ecgs(load_flow(device), n, seed, condition, start)

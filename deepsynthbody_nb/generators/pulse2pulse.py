@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.ht
 
 # %% auto #0
 __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'PUBLISHED_SHA256', 'FULL_SCALE', 'Pulse2Pulse', 'published_weights',
-           'load_pulse2pulse', 'noise_state', 'noise_stream', 'make_ecgs', 'FoldedDecoder', 'interleaved',
+           'load_pulse2pulse', 'noise_state', 'noise_stream', 'make_ecgs', 'draw', 'FoldedDecoder', 'interleaved',
            'folded_decoder']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
@@ -146,6 +146,20 @@ def _full_call(model, noise, at_once, device):
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
     with undisturbed(device=device), torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
         return (model(full.to(device))*FULL_SCALE).int().cpu()[:len(noise)]
+
+# %% ../../nbs/generators/00_pulse2pulse.ipynb #1e74ff8a
+def draw(
+    n:int, # How many records, at least one
+    seed:int, # Seed of the noise
+    start:int=0, # Number of the first record
+    *,
+    device:str='cpu', # 'cpu', 'cuda', 'mps'
+    condition=None, # Takes none
+)->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, mV
+    "Records `start` … `start + n - 1` of a seed, as a card's `draw`."
+    if condition is not None:
+        raise ValueError("this generator takes no condition; leave condition= out")
+    return next(make_ecgs(n, seed, start, device, n))
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #dbda2a03
 class FoldedDecoder(nn.Module):
