@@ -175,7 +175,8 @@ def _peak(clean, row, start, stop):
     away = np.abs(clean[row[wave], start[wave] + within] - left[wave] - (right - left)[wave]*within/np.maximum(length - 1, 1)[wave])
     return start + within[_best(wave, away)]
 
-_P_ROOM = .1     # s: a T that ends nearer to the next QRS, with no P between them, has taken P in
+_P_ROOM = .1     # s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
+_TOUCHES = .03   # s: a T that ends nearer to the next QRS runs into it, however long it is
 _P_LONG = 1.2    # times the usual T of the lead: likewise
 
 def _apart(row, kind, onset, offset):
@@ -190,11 +191,9 @@ def _apart(row, kind, onset, offset):
         waves = np.flatnonzero((row == r) & (kind == 3))
         alone = waves[next_kind[waves] == 2]
         beside = waves[next_kind[waves] == 1]
-        length = offset[waves] - onset[waves]
         usual = np.median(offset[beside] - onset[beside]) if len(beside) >= 2 else np.inf
-        taken = alone[(gap[alone] < _P_ROOM) & ((offset[alone] - onset[alone] > _P_LONG*usual) | (len(beside) < 2))]
-        if len(taken) and len(length):
-            keep[taken] = False
+        longer = offset[alone] - onset[alone] > _P_LONG*usual
+        keep[alone[(gap[alone] < _P_ROOM) & longer | (gap[alone] < _TOUCHES)]] = False
     return keep
 
 def _lead_waves(alone, together, clean):

@@ -445,8 +445,8 @@ def read_table(
     clock = _find_clock(names, head.units, columns, path)
     if clock is not None and columns[clock] is None:
         raise ValueError(f"{path}: the column {_quoted(names[clock])} does not hold seconds")
-    rate, start = _rate(names, head, columns, clock, sampling_rate, path)
     chosen = _choose(names, head.units, columns, keep, clock, leads, path)
+    rate, start = _rate(names, head, columns, clock, sampling_rate, path)
     scale = [_scale(names[k], head.units[k], head.unit, units, path) for k in chosen]
     stated = [s is not None for s in scale]
     values = np.stack([columns[k] * (s if s is not None else 1.0) for k, s in zip(chosen, scale, strict=True)])
