@@ -176,7 +176,7 @@ def _peak(clean, row, start, stop):
     return start + within[_best(wave, away)]
 
 _P_ROOM = .1     # s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
-_TOUCHES = .03   # s: a T that ends nearer to the next QRS runs into it, however long it is
+_FAST_RR = .45   # s: in a heart as fast as this that shows no P, it is hidden in T
 _P_LONG = 1.2    # times the usual T of the lead: likewise
 
 def _apart(row, kind, onset, offset):
@@ -193,7 +193,9 @@ def _apart(row, kind, onset, offset):
         beside = waves[next_kind[waves] == 1]
         usual = np.median(offset[beside] - onset[beside]) if len(beside) >= 2 else np.inf
         longer = offset[alone] - onset[alone] > _P_LONG*usual
-        keep[alone[(gap[alone] < _P_ROOM) & longer | (gap[alone] < _TOUCHES)]] = False
+        rhythm = np.diff(onset[(row == r) & (kind == 2)])
+        fast = len(beside) < 2 and len(rhythm) > 0 and np.median(rhythm) < _FAST_RR
+        keep[alone[(gap[alone] < _P_ROOM) & (longer | fast)]] = False
     return keep
 
 def _lead_waves(alone, together, clean):
