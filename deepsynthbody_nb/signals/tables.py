@@ -70,7 +70,7 @@ def split_row(
         fields = [line]
     elif any(q in line for q in _QUOTES):
         quote = '"' if '"' in line else "'"
-        fields = next(csv.reader([line.strip()], delimiter=separator, quotechar=quote, skipinitialspace=True), [])
+        fields = next(csv.reader([line.strip(' ')], delimiter=separator, quotechar=quote, skipinitialspace=True), [])
     else:
         fields = line.split(separator)
     return [f.strip().strip(_QUOTES).strip() for f in fields]
@@ -84,7 +84,8 @@ def find_form(
     if not tail:
         raise ValueError(_no_rows(lines, path))
     found = []
-    for separator in (';', '\t', '|', ',', ' ', ''):
+    tabbed = all('\t' in line for line in tail)                  # then blanks separate words, not columns
+    for separator in (';', '\t', '|', ',', '' if tabbed else ' ', ''):
         for decimal in ('.', ','):
             if separator == decimal and not any(q in line for line in tail for q in _QUOTES):
                 continue
