@@ -192,6 +192,9 @@ def main(
     argv=None, # Words after `deepsynthbody`; those of the shell if not given
 )->int: # Exit status: 0, or 2 for a mistake
     "The command `deepsynthbody`."
+    for stream in (sys.stdout, sys.stderr):                                  # a locale without UTF-8 shows what it can
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ('-h', '--help'): print(_usage()); return 0
     if argv[0] not in COMMANDS: print(f"deepsynthbody: unknown command {argv[0]!r}; known are {', '.join(COMMANDS)}", file=sys.stderr); return 2

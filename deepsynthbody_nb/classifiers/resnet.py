@@ -9,12 +9,12 @@ __all__ = ['MEASURES', 'NETWORKS', 'Block', 'thinned', 'level', 'ResNet1d', 'Cla
            'beats_of', 'load_classifier']
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #42f4f1fb
-import functools
+import functools, warnings
 import numpy as np, pandas as pd, torch, xarray as xr
 import torch.nn.functional as F
 from torch import nn
 from .labels import SUPERCLASSES
-from ..signals.leads import LEADS_8, as_ecg, as_records, to_leads
+from ..signals.leads import FLAT_MV, LEADS_8, as_ecg, as_records, to_leads
 from ..signals.measure import median_beats
 from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
@@ -75,6 +75,16 @@ class ResNet1d(nn.Module):
         return self.head(self.blocks(self.stem(level(thinned(x, factor), self.rate))).mean(-1))
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #4a750cee
+def _unless_flat(answers, values, records):
+    "Answers as an array, NaN for a record without a usable signal: a network would name a finding for a flat line, too."
+    flat = ((values.amax(-1) - values.amin(-1)) < FLAT_MV).all(-1)
+    if flat.any():
+        names = [str(name) for name, is_flat in zip(records, flat.tolist(), strict=True) if is_flat]
+        warnings.warn(f"no lead of record {', '.join(names[:3])}{' …' if len(names) > 3 else ''} has a signal (flat lines); the answer is NaN", stacklevel=4)
+    answers = answers.clone()
+    answers[flat] = float('nan')
+    return answers.numpy()
+
 class Classifier(ResNet1d):
     "ECGs to calibrated logits, one a class; classes do not exclude each other."
     leads, shortest_s = LEADS_8, 2.5
@@ -90,10 +100,10 @@ class Classifier(ResNet1d):
     def predict_proba(self,
         x, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     )->pd.DataFrame: # One row a record, one column a class
-        "Probabilities; raises `ValueError` for a record that the network cannot take."
+        "Probabilities; NaN, with a warning, for a flat line. Raises `ValueError` for a record that the network cannot take."
         values, factor, records = network_input(self, x)
         logits = [self(part, factor) for part in values.split(32)]
-        return pd.DataFrame(torch.cat(logits).sigmoid().numpy(), columns=list(self.classes), index=pd.Index(records, name='record'))
+        return pd.DataFrame(_unless_flat(torch.cat(logits).sigmoid(), values, records), columns=list(self.classes), index=pd.Index(records, name='record'))
 
 class Regressor(ResNet1d):
     "Ten seconds at 100 Hz, or median beats at 500 Hz, to one measure in standard deviations of what it was taught."
@@ -108,11 +118,11 @@ class Regressor(ResNet1d):
     def predict(self,
         x, # ECGs as `predict_proba` takes them; for a view of 'beat' also median beats as `median_beats` makes them
     )->pd.Series: # One value a record, in the target's unit
-        "Measure; raises `ValueError` for a record that the network cannot take."
+        "Measure; NaN, with a warning, for a flat line. Raises `ValueError` for a record that the network cannot take."
         if self.view == 'beat': x = beats_of(x)
         values, factor, records = network_input(self, x)
         found = torch.cat([self(part, factor)[:, 0] for part in values.split(64)])
-        return pd.Series((self.mean + self.sd*found).numpy(), name=self.target, index=pd.Index(records, name='record'))
+        return pd.Series(_unless_flat(self.mean + self.sd*found, values, records), name=self.target, index=pd.Index(records, name='record'))
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #aee4ff75
 def network_input(
