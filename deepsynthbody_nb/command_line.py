@@ -21,16 +21,18 @@ def generate(
     seed:int=None, # seed of the noise
     leads:int=8, # 8 or 12
     format:str='asc', # asc, wfdb, mat, csv or npy
-    generator:str='pulse2pulse', # pulse2pulse or conditional; the rest is for the second
-    superclass:str=None, # findings asked for, such as MI or 'CD|HYP'
+    generator:str=None, # name of a generator, or folder with its card; the published one if not given
+    superclass:str=None, # requested findings, such as MI or 'CD|HYP'
     sex:str=None, # female or male
     age:float=None, # years
     heart_rate:float=None, # bpm
 ):
     "Make synthetic ECGs"
     import deepsynthbody_nb.cardiovascular.ecg as ecg
-    condition = {k: v for k, v in dict(superclass=superclass and superclass.split('|'), sex=sex, age=age, heart_rate_bpm=heart_rate).items() if v is not None}
-    written = ecg.generate(n, out_dir, start_id, device, seed=seed, leads=leads, format=format, generator=generator, condition=condition or None)
+    asked = dict(superclass=superclass and superclass.split('|'), sex=sex, age=age, heart_rate_bpm=heart_rate)
+    condition = {k: v for k, v in asked.items() if v is not None}
+    written = ecg.generate(n, out_dir, start_id, device, seed=seed, leads=leads, format=format,
+                           generator=generator or ecg.door.default, condition=condition or None)
     if written: print(f"{len(written)} ECGs written: {written[0]}" + (f" … {written[-1].name}" if n > 1 else ''))
 
 def draw(
@@ -84,29 +86,50 @@ def download(
     print(f"{len(download(name, folder, records))} records in {folder}")
 
 def make_set(
-    n:int, # how many ECGs
-    folder:str, # where to; a set begun there goes on
+    n:int, # how many records
+    folder:str, # where to; a set begun there is continued
+    generator:str=None, # name of a generator, or folder with its card
+    requests:str=None, # what to request: a CSV table (one row per record, cycled), or JSON such as '{"age": 60}'
+    balanced:str=None, # request each name of this in turn, such as superclass
     seed:int=None, # seed of the noise; that of the set begun there, or drawn
     start_id:int=0, # number of the first
-    leads:int=8, # 8 or 12
-    format:str='zarr', # zarr, wfdb or asc
-    measures:bool=False, # also measure every record, as Parquet
+    leads:int=8, # of ECGs: 8 or 12
+    format:str='zarr', # zarr, wfdb, asc or png
+    measures:bool=False, # also measure every ECG, as Parquet
     engine:str='threads', # threads or dask
-    workers:int=None, # threads, or processes of a local Dask cluster; one a core if not given
+    workers:int=None, # threads, or processes of a local Dask cluster; one per core if not given
     scheduler:str=None, # address of a Dask scheduler
 ):
     "Make a set of any size, or what is missing of it"
-    from deepsynthbody_nb.bulk.sets import make_set, read_manifest
-    own = read_manifest(make_set(n, folder, seed=seed, start_id=start_id, leads=leads, format=format, measures=measures, engine=engine, workers=workers, scheduler=scheduler))
-    print(f"{own.records} ECGs of seed {own.seed} in {folder}")
+    from deepsynthbody_nb.bulk.sets import balanced as one_per_name, make_set, read_manifest
+    condition = _requests(requests)
+    if balanced is not None:
+        if condition is not None:
+            raise ValueError("pass --requests or --balanced, not both")
+        condition = one_per_name(balanced, generator)
+    make_set(n, folder, generator=generator, condition=condition, seed=seed, start_id=start_id, leads=leads,
+             format=format, measures=measures, engine=engine, workers=workers, scheduler=scheduler)
+    own = read_manifest(folder, generator)
+    print(f"{own.records} records of {own.card.name}, seed {own.seed}, in {folder}")
+
+def _requests(text):
+    "Requests of the command line: JSON, or the path of a table."
+    if text is None or not text.lstrip().startswith(('{', '[')):
+        return text
+    import json
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        raise ValueError(f"--requests: is no JSON ({e}); got {text!r}") from None
 
 def verify(
     folder:str, # of a set
     records:int=None, # check about so many, evenly spread; all if not given
+    generator:str=None, # folder with the card, if the set's generator is not on the shelf
 ):
-    "Make a set's ECGs again and compare"
+    "Make a set's records again and compare"
     from deepsynthbody_nb.bulk.sets import verify
-    bad = verify(folder, records)
+    bad = verify(folder, records, generator)
     if len(bad): raise ValueError(f"{folder}: {len(bad)} records are not what the manifest says; record {bad.index[0]} {bad.problem.iloc[0]}")
     print(f"{folder}: as its manifest says")
 

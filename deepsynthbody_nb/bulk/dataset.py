@@ -1,4 +1,4 @@
-"""A PyTorch `Dataset` over a set in any format: ECGs as tensors, and what was measured of them as targets.
+"""A PyTorch `Dataset` over a set in any format: ECGs as tensors, with what was requested or measured as targets.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/dataset.html.md"""
 
@@ -8,37 +8,110 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/dataset.html.md"""
 __all__ = ['ECGSet']
 
 # %% ../../nbs/bulk/02_dataset.ipynb #11983765
-import pandas as pd, torch
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..records.provenance import REQUESTS
+from ..signals.files import FORMATS, read
 from .formats import ARRAYS, GROUP
-from .sets import _parts, read_manifest
+from .sets import label_table, missing_groups, read_manifest
 
 # %% ../../nbs/bulk/02_dataset.ipynb #edcb5e60
 class ECGSet(torch.utils.data.Dataset):
-    "The records of a set: float32 tensors (lead, time), mV; with targets, pairs of such a tensor and one of its measures."
-    def __init__(self,
-        folder, # Of a set, as `make_set` made it
-        targets=(), # Columns of `measure` that hold numbers, of a set made with measures=True
-    ):
-        self.own, self.folder, self.targets = read_manifest(folder), Path(folder), None
-        self._group, self._values = None, None
-        targets = [targets] if isinstance(targets, str) else list(targets)
-        if targets and not self.own.measures: raise ValueError(f"{folder}: has no measures; make the set with measures=True")
-        if missing := [g for g in self.own.groups if not all(part.has(g) for part in _parts(folder, self.own))]: raise ValueError(f"{folder}: the set is not complete, {len(missing)} of {len(self.own.groups)} groups are missing; make_set goes on with it")
-        if targets:
-            table = pd.read_parquet(self.folder/'measures').select_dtypes('number')
-            if unknown := [t for t in targets if t not in table]: raise ValueError(f"unknown targets {unknown}; known are {', '.join(table)}")
-            self.targets = torch.tensor(table.loc[range(self.own.first_id, self.own.first_id + self.own.records), targets].to_numpy('float32'))
+    """The records of a set: float32 tensors (lead, time), mV; with targets, pairs of such a tensor and its targets.
 
-    def __len__(self): return self.own.records
+    `target_names` says what the columns of the targets are."""
+    def __init__(self,
+        folder, # Of a set as `make_set` made it; or a file, store or folder that `read` opens
+        targets=(), # Names of measures (of a set made with measures=True) or of requests
+        generator=None, # Folder with the card, if the set's generator is not on the shelf
+    ):
+        self.folder, targets = Path(folder), [targets] if isinstance(targets, str) else list(targets)
+        self._group, self._values = None, None
+        table = self._open_set(targets, generator) if (self.folder/'manifest.json').exists() else self._open_files()
+        self.targets, self.target_names = None, []
+        if targets:
+            self.targets, self.target_names = _targets(targets, table, self._known)
+
+    def _open_set(self, targets, generator):
+        "A set of `make_set`; returns all that could be a target."
+        self.own = own = read_manifest(self.folder, generator)
+        if own.kind != 'ecg':
+            raise ValueError(f"{self.folder}: is a set of {own.kind}s; open {own.kind}.zarr with xarray")
+        missing = missing_groups(self.folder, own)
+        if missing:
+            raise ValueError(f"{self.folder}: the set is not complete, {len(missing)} of {len(own.groups)} groups are "
+                             "missing; make_set continues it")
+        self.records, self.leads = own.records, list(own.leads)
+        self.sampling_rate = own.card.makes['rate']
+        self._known = {k: allowed for k, allowed in own.card.takes.items() if isinstance(allowed[0], str)}
+        table = label_table(own)
+        if own.measures:
+            measured = pd.read_parquet(self.folder/'measures').select_dtypes('number')
+            return table.join(measured.loc[list(own.ids())])
+        if targets and not set(targets) & set(table):
+            raise ValueError(f"{self.folder}: has no measures; make the set with measures=True"
+                             + (f", or choose among {', '.join(table)}" if len(table.columns) else ''))
+        return table
+
+    def _open_files(self):
+        "Other files; returns what they say was requested."
+        self.own, path = None, self.folder
+        if path.is_dir() and (path/'records.csv').exists():
+            names = pd.read_csv(path/'records.csv', dtype=str)['record']
+            path = [_file_of(path, name) for name in names]
+        x = read(path)
+        x = x if 'record' in x.dims else x.expand_dims('record')
+        self.records, self.leads, self.sampling_rate = x.sizes['record'], list(x.lead.values), x.attrs['sampling_rate']
+        self._values = x.values
+        asked = [name for name in x.attrs.get('requests', REQUESTS) if name in x.coords]
+        table = pd.DataFrame({name: np.broadcast_to(x[name].values, self.records) for name in asked})
+        text = [name for name in table if table[name].dtype.kind in 'OU']
+        names = {name: {one for joined in table[name] for one in str(joined).split('|')} for name in text}
+        self._known = {name: sorted(found - {''}) for name, found in names.items()}
+        return table
+
+    def __len__(self):
+        return self.records
 
     def __getitem__(self, i):
-        i = range(len(self))[i]                                              # negative numbers count from the end; raises IndexError
-        if i//GROUP != self._group: self._values, self._group = ARRAYS[self.own.format](self.folder, self.own).read(i//GROUP), i//GROUP
-        x = torch.from_numpy(self._values[i % GROUP].astype('float32')/1000)
+        i = range(len(self))[i]                  # negative numbers count from the end; raises IndexError
+        x = torch.from_numpy(self._record(i))
         return x if self.targets is None else (x, self.targets[i])
+
+    def _record(self, i):
+        "A record, mV."
+        if self.own is None:
+            return self._values[i].astype('float32')
+        if i//GROUP != self._group:
+            self._values, self._group = ARRAYS[self.own.format](self.folder, self.own).read(i//GROUP)['ecg'], i//GROUP
+        return self._values[i % GROUP].astype('float32')/1000
 
     def __getitems__(self, numbers): # for a DataLoader: a batch's records, each group read once
         order = sorted(range(len(numbers)), key=lambda k: numbers[k])
         found = {k: self[numbers[k]] for k in order}
         return [found[k] for k in range(len(numbers))]
+
+def _file_of(folder, name):
+    "The file of a record; raises `FileNotFoundError` if there is none."
+    for suffix in FORMATS.values():
+        if (folder/f'{name}{suffix}').exists():
+            return folder/f'{name}{suffix}'
+    raise FileNotFoundError(f"{folder/'records.csv'}: lists the record {name}, and there is no file of it")
+
+def _targets(names, table, known):
+    "Targets (records, columns), float32, and the columns' names."
+    if unknown := [name for name in names if name not in table]:
+        raise ValueError(f"unknown targets {unknown}; known are {', '.join(table) or 'none'}")
+    columns = {}
+    for name in names:
+        if name not in known:
+            columns[name] = table[name].to_numpy('float32')
+            continue
+        asked = [set(filter(None, str(joined).split('|'))) for joined in table[name]]
+        for one in known[name]:
+            columns[one] = np.array([float(one in own) if own else np.nan for own in asked], 'float32')
+    return torch.tensor(np.stack(list(columns.values()), 1)), list(columns)
