@@ -47,7 +47,8 @@ def edited(
         return x.assign_attrs(provenance=f'real, edited: {how}')
     if how in before:
         return x
-    return x.assign_attrs(provenance=f"{before}{'; ' if ':' in before else ', edited: '}{how}")
+    join = '; ' if ':' in before else ': ' if before.endswith('edited') else ', edited: '
+    return x.assign_attrs(provenance=before + join + how)
 
 # %% ../../nbs/records/02_provenance.ipynb #d3888ba6
 def _own(x, name):
