@@ -51,7 +51,7 @@ def test_converted_files_keep_their_history(tmp_path, chain, capsys):
             path = target
         back = read(path)
         back = back[0] if 'record' in back.dims else back
-        assert sentence(back) == sentence(x), capsys.readouterr().err
+        assert sentence(back).startswith(sentence(x)), capsys.readouterr().err
         assert is_synthetic(back) == (name == 'synthetic')
 
 
