@@ -104,11 +104,11 @@ def read_records(
         else: changed |= {x.attrs['sampling_rate']} - {rate}
     if not made: raise ValueError(f"{_called(source)}: has no ECG to learn from" + (f"; {len(bad)} were left out, the first since it {next(iter(bad.values()))}" if bad else ''))
     whole = xr.concat(list(made.values()), 'record', combine_attrs='drop_conflicts').assign_coords(record=list(made)).assign_attrs(units='mV', sampling_rate=rate)
-    if 'provenance' not in whole.attrs: whole = whole.assign_attrs(_kind(made.values()))
     table = pd.read_csv(table) if isinstance(table, (str, Path)) else table
     if table is None: table = pd.DataFrame(dict(record=list(made)))
     elif 'record' in table: table = table[[_name(r) not in bad for r in table.record]]
     steps = [f'leads {", ".join(leads)}', *(f'resampled from {r:g} to {rate:g} Hz' for r in sorted(changed)), f'first {seconds:g} s', *([f'filtered, {band[0]:g} to {band[1]:g} Hz'] if band else [])]
+    if 'provenance' not in whole.attrs: whole = whole.assign_attrs(_kind(made.values()))
     return Records(whole, known_of(table, list(made)), steps, bad)
 
 def _ready(x, rate, seconds, leads, band):
