@@ -55,15 +55,20 @@ def measure(
 ):
     "Measure ECGs: heart rate, intervals, axis, amplitudes, quality"
     import pandas as pd
+    from deepsynthbody_nb.records.provenance import table_lines
+    from deepsynthbody_nb.records.writing import write_text
     from deepsynthbody_nb.signals.files import read
     from deepsynthbody_nb.signals.measure import measure
     if not paths: raise ValueError("measure needs at least one file")
     if csv: _in_a_folder(csv)
-    rows = [(Path(p).name, row) for p in paths for _, row in measure(read(p)).iterrows()]
+    rows, sources = [], []
+    for name, x in ((Path(p).name, read(p)) for p in paths):
+        rows += [(name, row) for _, row in measure(x).iterrows()]
+        sources.append((name, x.isel(time=[])))                              # its history, without the signal
     table = pd.DataFrame([row for _, row in rows], index=pd.Index([name for name, _ in rows], name='file')).infer_objects()
     shown = ['heart_rate_bpm', 'rhythm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 'quality']
     print(table[[c for c in shown if c in table]].round(2).to_string())
-    if csv: table.to_csv(csv)
+    if csv: write_text(csv, table_lines(sources) + table.to_csv())
 
 def convert(
     path:str, # file to read

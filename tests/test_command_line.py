@@ -32,7 +32,8 @@ def test_draw_measure_convert(made, tmp_path):
     assert all((tmp_path/picture).stat().st_size > 10_000 for picture in ('a.png', 'a.svg', 'a.pdf'))
     ran = run('measure', made/'0.hea', made/'1.hea', '--csv', tmp_path/'m.csv')
     assert ran.returncode == 0 and 'heart_rate_bpm' in ran.stdout
-    assert list(pd.read_csv(tmp_path/'m.csv').file) == ['0.hea', '1.hea']
+    assert (tmp_path/'m.csv').read_text().startswith('# synthetic: generator pulse2pulse 1.1.2, seed 0\nfile,heart_rate_bpm,')
+    assert list(pd.read_csv(tmp_path/'m.csv', comment='#').file) == ['0.hea', '1.hea']
     assert not inside('convert', made/'0.hea', tmp_path/'0.asc', '--leads', 8)
     assert len((tmp_path/'0.asc').read_text().splitlines()[0].split()) == 8
 

@@ -56,6 +56,25 @@ def test_import_is_light(module, heavy):
     assert found.stdout.strip() == '[]'
 
 
+def test_importing_changes_nothing_in_the_process():
+    code = """if True:
+        import importlib, os, pkgutil, signal, sys, warnings
+        import matplotlib, numpy, pandas, scipy, sklearn, torch, xarray, deepsynthbody_nb
+        def state():
+            chance = torch.get_rng_state().tolist(), numpy.random.get_state()[1].tolist()
+            numbers = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(), numpy.geterr()
+            rules = dict(matplotlib.rcParams), xarray.get_options(), torch.are_deterministic_algorithms_enabled()
+            program = dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning
+            return [str(part) for part in ([str(f) for f in warnings.filters], chance, numbers, rules, program)]
+        before = state()
+        for module in pkgutil.walk_packages(deepsynthbody_nb.__path__, 'deepsynthbody_nb.'):
+            importlib.import_module(module.name)
+        print([was[:500] for was, now in zip(before, state()) if was != now])
+    """
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert found.stdout.strip() == '[]', found.stdout + found.stderr
+
+
 def test_wheel_works_far_from_the_repository(tmp_path):
     source, empty = tmp_path/'source', tmp_path/'empty'
     empty.mkdir()

@@ -1,7 +1,8 @@
 "Parity with the published program, package deepfake-ecg 1.1.2: `deepfakeecg.Generator` and `deepfakeecg.generate`."
 import numpy as np, pytest, torch
 import deepsynthbody_nb.cardiovascular.ecg as ecg
-from deepsynthbody_nb.generators.pulse2pulse import load_pulse2pulse, make_ecgs, noise_stream, published_weights
+from deepsynthbody_nb.catalogue.weights import weights_file
+from deepsynthbody_nb.generators.pulse2pulse import load_pulse2pulse, make_ecgs, noise_stream
 from deepsynthbody_nb.signals.files import read
 from conftest import ROOT
 
@@ -13,7 +14,7 @@ NOISES = 20  # records compared
 def published():
     import deepfakeecg
     network = deepfakeecg.Generator()
-    network.load_state_dict(torch.load(published_weights(), map_location='cpu', weights_only=True)['stat_dict'])
+    network.load_state_dict(torch.load(weights_file('pulse2pulse'), map_location='cpu', weights_only=True)['stat_dict'])
     return network.eval()
 
 

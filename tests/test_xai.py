@@ -1,5 +1,5 @@
 "Attribution: what holds for every method, what each costs, and that random networks are found out."
-import subprocess, sys, time
+import subprocess, sys, time, warnings
 import numpy as np, pytest, torch
 from torch import nn
 import deepsynthbody_nb.cardiovascular.ecg as ecg
@@ -37,6 +37,13 @@ def test_every_method_answers_in_the_ecgs_own_terms(x, model, method):
 def test_a_map_does_not_depend_on_its_neighbours(x, model, method):
     together, alone = attribute(model, x, 'MI', method, batch_size=3), attribute(model, x, 'MI', method, batch_size=1)
     np.testing.assert_allclose(together, alone, atol=1e-4*float(abs(alone).max()))
+
+
+@pytest.mark.parametrize('method', FAST)
+def test_a_map_comes_without_warnings_of_captums(x, model, method):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        attribute(model, x[:1], 'NORM', method)
 
 
 @pytest.mark.parametrize('baseline', BASELINES)

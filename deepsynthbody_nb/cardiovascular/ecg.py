@@ -98,14 +98,17 @@ def vary(
 )->xr.DataArray: # Dims (record, lead, time), one record per value, with the coordinate `value`; mV
     """Move one control of one record.
 
-    Raises `ValueError` for an unknown control; warns where values lead outside of ordinary records."""
+    Raises `ValueError` for an unknown control; warns where values lead outside of ordinary records, and where the
+    generator does not reach the record that the latent was found for."""
     names, values = _leads(leads), np.atleast_1d(values)
     if latent is not None and seed is not None:
         raise ValueError("vary begins with a seed or with a latent, not with both")
     if latent is not None and len(latent) != 1:
         raise ValueError(f"vary begins with one record; this latent has {len(latent)}, choose one as latent[0]")
-    from deepsynthbody_nb.latent.bottleneck import decode, latents
+    from deepsynthbody_nb.latent.bottleneck import decode, latents, warn_unreached
     from deepsynthbody_nb.latent.controls import move
+    if latent is not None:
+        warn_unreached(latent)
     if latent is None:
         seed = seed_or_drawn(seed)
         latent = latents(1, seed)
@@ -158,13 +161,15 @@ def generate_interpolation(
 
 # %% ../../nbs/systems/00_ecg.ipynb #26175f9d
 def invert(
-    x, # ECGs of 10 s at 500 Hz: dims (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV
+    x, # ECGs: dims (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     *,
     seed:int=0, # Of the search
 ): # `latent.bottleneck.Latent`, as many records
     """Find the latents whose ECGs are nearest to the given ones.
 
-    Raises `ValueError` for another length or rate, missing leads or samples."""
+    Warns of what the generator does not reach, and of records that do not last 10 s: of longer ones the first 10 s
+    are used, of shorter ones the whole beats are repeated. Raises `ValueError` for missing leads or samples, or a rate
+    under 100 Hz."""
     seed = whole('seed', seed, 0)
     from deepsynthbody_nb.latent.inversion import invert
     return invert(x, seed)

@@ -20,10 +20,11 @@ import xarray as xr
 
 from .. import __version__
 from ..records.arguments import one_of, whole
-from ..records.arrays import labelled, named, time_axis
+from ..records.arrays import labelled, named
 from ..records.devices import undisturbed
 from ..records.writing import made_folder, written_whole
 from ..signals.leads import LEADS_8, as_records, to_leads
+from ..signals.resampling import cut, resample
 
 # %% ../../nbs/evaluation/05_features.ipynb #08efe215
 FEWEST_RECORDS = 10  # records; below it no figure of the report would mean anything
@@ -151,11 +152,11 @@ def _alike_ecgs(collections):
         x = x if tuple(x.lead.values) == LEADS_8 else _to_8(c.name, x)
         if abs(x.attrs['sampling_rate'] - rate) > 1e-6*rate:
             said.append(f"{c.name}: resampled from {x.attrs['sampling_rate']:g} to {rate:g} Hz")
-            x = _resampled(x, rate)
+            x = resample(x, rate)
         n = round(seconds*rate)
         if x.sizes['time'] > n:
             said.append(f"{c.name}: cut to the first {seconds:g} s of {x.sizes['time']/rate:g} s")
-            x = x.isel(time=slice(0, n))
+            x = cut(x, seconds)
         out.append(dataclasses.replace(c, values=x))
     return out, said
 
@@ -164,16 +165,6 @@ def _to_8(name, x):
         return to_leads(x, 8)
     except ValueError as e:
         raise ValueError(f"{name}: {e}") from None
-
-def _resampled(x, rate):
-    from fractions import Fraction
-
-    from scipy.signal import resample_poly
-    part = Fraction(rate/x.attrs['sampling_rate']).limit_denominator(1000)
-    values = resample_poly(x.values, part.numerator, part.denominator, axis=-1, padtype='line').astype('float32')
-    kept = {k: v for k, v in x.coords.items() if 'time' not in v.dims}
-    return xr.DataArray(values, dims=x.dims, attrs=x.attrs | {'sampling_rate': rate},
-                        coords=kept | {'time': time_axis(values.shape[-1], rate)})
 
 def _alike_images(collections):
     said, channels = [], {c.values.sizes['channel'] for c in collections}
@@ -241,7 +232,7 @@ def _at_100_hz(x):
 
     from deepsynthbody_nb.classifiers.resnet import level, thinned
     if abs(x.attrs['sampling_rate']/100 - round(x.attrs['sampling_rate']/100)) > 1e-6:
-        x = _resampled(x, 100)
+        x = resample(x, 100)
     t = torch.from_numpy(np.ascontiguousarray(x.values, 'float32'))
     return level(thinned(t, round(x.attrs['sampling_rate']/100)), 100)
 

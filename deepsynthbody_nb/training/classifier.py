@@ -18,6 +18,7 @@ from ..classifiers.resnet import Classifier, network_input, thinned
 from ..signals.files import read
 from ..signals.leads import to_8_lead
 from ..signals.measure import measure
+from .averaging import running_mean
 from .records import public_table
 
 # %% ../../nbs/training/03_classifier.ipynb #ee09b59a
@@ -153,8 +154,7 @@ def train_classifier(
             loss = F.binary_cross_entropy_with_logits(network(x), target.clamp(.02, .98), reduction='none')
             optimiser.zero_grad(); ((loss*count).sum()/count.sum()).backward(); optimiser.step(); schedule.step()
             keep = min(.99, (step + 1)/(step + 10))
-            for kept, new in zip(mean.state_dict().values(), network.state_dict().values()):
-                kept.copy_(keep*kept + (1 - keep)*new if kept.is_floating_point() else new)
+            running_mean(mean, network, keep, two_products=True)             # as the networks that ship were rounded
     return mean.eval().requires_grad_(False)
 
 def taught(

@@ -17,6 +17,7 @@ from ..evaluation.delineation import expert_marks
 from ..signals.delineate import RATE, Delineator
 from ..signals.files import read
 from ..signals.leads import LEADS_12
+from .averaging import running_mean
 
 # %% ../../nbs/training/00_delineator.ipynb #40cb72e1
 UNMARKED = 255
@@ -260,8 +261,7 @@ def train_delineator(
             optimiser.zero_grad(); loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
             optimiser.step(); step += 1; bar.update(); bar.set_postfix(loss=f'{loss.item():.3f}')
-            with torch.no_grad():
-                for m, w in zip(mean.state_dict().values(), net.state_dict().values()): m.lerp_(w, 1 - min(.995, step/(step + 10))) if m.is_floating_point() else m.copy_(w)
+            running_mean(mean, net, min(.995, step/(step + 10)))
             if step % checkpoint_every == 0 or step == steps:
                 state = dict(net=net.state_dict(), mean=mean.state_dict(), optimiser=optimiser.state_dict(), crops=crops.generator.get_state(), step=step)
                 _save_whole(lambda path: torch.save(state, path), checkpoint)

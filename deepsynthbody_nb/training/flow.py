@@ -12,6 +12,7 @@ import copy
 import numpy as np, torch
 from ..classifiers.labels import SUPERCLASSES
 from ..generators.flow import BEATS, Dropout, Flow, draw_ecgs, places
+from .averaging import running_mean
 from .gan import Team, stream
 from ..signals.retiming import Loop, loops_of, retimed
 
@@ -124,7 +125,7 @@ class FlowTraining:
         gradient = torch.nn.utils.clip_grad_norm_(flow.velocity.parameters(), 1.)
         optimiser.step()
         keep = min(.999, (k + 1)/(k + 10))
-        for a, b in zip(mean.velocity.parameters(), flow.velocity.parameters()): a.data.lerp_(b.data, 1 - keep)
+        running_mean(mean.velocity, flow.velocity, keep)
         return dict(loss=float(team.mean(loss.detach())), gradient=float(gradient))
 
     def make(self, n:int, seed:int=0, condition=None): # ECGs, dims (record, lead, time), mV

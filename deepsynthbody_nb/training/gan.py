@@ -14,7 +14,7 @@ import numpy as np, torch
 from ..generators.pulse2pulse import Pulse2Pulse
 from ..generators.wavegan import SMALL, Critic, WaveGAN, small_critic
 from ..signals.leads import LEADS_8, as_ecg, as_records, to_leads
-from .records import resample
+from ..signals.resampling import resample
 
 # %% ../../nbs/training/06_gan.ipynb #8e9c5d00
 def teach_critic(

@@ -61,8 +61,10 @@ def _title(seed, values):
     return ' · '.join(['synthetic ECG', CARD, 'given latent' if seed is None else f'seed {seed}', *moved])
 
 def _warning(latent):
-    "In plain words, how far a latent lies outside the ordinary; '' if it does not."
+    "In plain words, how far a latent lies outside the ordinary, or what of a given record it misses; '' if neither."
     out = float(reach(latent)[0])
+    if out <= 1 and latent.unreached[0]:
+        return f"The generator does not reach the given record: {latent.unreached[0]}. What you see is another heart."
     return '' if out <= 1 else f"Outside the ordinary: {out:.1f} times as far out as 999 of 1,000 of the generator's own records. What you see may be no heart's doing."
 
 def _code(seed, values):

@@ -88,7 +88,14 @@ def _ordinary_beat():
     return beat*xr.DataArray(np.clip(np.minimum((beat.time + .35)/.05, (.55 - beat.time)/.05), 0, 1), coords={'time': beat.time})
 
 # %% ../../nbs/xai/00_attribution.ipynb #0a6d430c
-warnings.filterwarnings('ignore', 'Input Tensor|Setting (forward|backward)', UserWarning, 'captum')   # it says so on every call
+def _quiet(method):
+    "A method of captum's without the two warnings that it gives on every call."
+    @functools.wraps(method)
+    def quiet(v, task):
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'Input Tensor|Setting (forward|backward)', UserWarning, 'captum')
+            return method(v, task)
+    return quiet
 
 class _Task:
     "What a method needs to know beside the values: the network, what of its output, the baseline, the waves."
@@ -103,14 +110,17 @@ class _Task:
         if not found: raise ValueError("Grad-CAM needs a network with convolutions; this one has none")
         return found[-1]
 
+@_quiet
 def _saliency(v, task):
     from captum.attr import Saliency
     return Saliency(task.model).attribute(v, **task.args)
 
+@_quiet
 def _input_x_gradient(v, task):
     from captum.attr import InputXGradient
     return InputXGradient(task.model).attribute(v, **task.args)
 
+@_quiet
 def _integrated_gradients(v, task):
     from captum.attr import IntegratedGradients
     if not isinstance(task.model, ResNet1d): return IntegratedGradients(task.model).attribute(v, task.baseline, n_steps=50, internal_batch_size=32, **task.args)
@@ -118,16 +128,19 @@ def _integrated_gradients(v, task):
     slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target)
     return (v - task.baseline)*torch.autograd.functional.vjp(thin, v, slope)[1]
 
+@_quiet
 def _smooth_grad(v, task):
     from captum.attr import NoiseTunnel, Saliency
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         return NoiseTunnel(Saliency(task.model)).attribute(v, nt_type='smoothgrad', nt_samples=25, nt_samples_batch_size=5, stdevs=.05, **task.args)   # mV
 
+@_quiet
 def _deep_lift(v, task):
     from captum.attr import DeepLift
     return DeepLift(task.model).attribute(v, task.baseline, **task.args)
 
+@_quiet
 def _gradient_shap(v, task):
     from captum.attr import GradientShap
     state = np.random.get_state()                                            # captum draws from NumPy's one generator, too
@@ -138,20 +151,24 @@ def _gradient_shap(v, task):
     finally: np.random.set_state(state)
     return torch.cat(one)
 
+@_quiet
 def _grad_cam(v, task):
     from captum.attr import LayerAttribution, LayerGradCam
     cam = LayerGradCam(task.model, task.last_convolutions()).attribute(v, **task.args)                    # signed: what speaks against stays
     return LayerAttribution.interpolate(cam, (v.shape[-1],), 'linear').expand_as(v)/v.shape[1]
 
+@_quiet
 def _guided_grad_cam(v, task):
     from captum.attr import GuidedGradCam
     return GuidedGradCam(task.model, task.last_convolutions()).attribute(v, interpolate_mode='linear', **task.args)
 
+@_quiet
 def _occlusion(v, task):
     from captum.attr import Occlusion
     wide = 20*task.factor                                                    # 0.2 s of one lead at 100 Hz
     return Occlusion(task.model).attribute(v, (1, wide), strides=(1, wide//2), baselines=task.baseline, perturbations_per_eval=32, **task.args)/wide
 
+@_quiet
 def _wave_ablation(v, task):
     from captum.attr import FeatureAblation
     parts = len(WAVES)*torch.arange(v.shape[1])[:, None] + task.waves[:, None]

@@ -78,7 +78,7 @@ def counterfactual(
     if target not in model.classes: raise ValueError(f"unknown class {target!r}; this network knows {', '.join(model.classes)}")
     wanted = .5 if probability is None else probability
     if not 0 < wanted < 1: raise ValueError(f"a probability to be reached lies between 0 and 1; got {probability}")
-    start = Latent(latent.bottleneck.clone(), tuple(s.clone() for s in latent.skips), latent.origin)   # tensors that gradients may be taken of
+    start = replace(latent, bottleneck=latent.bottleneck.clone(), skips=tuple(s.clone() for s in latent.skips))   # tensors that gradients may be taken of
     output, goal, g = model.classes.index(target), float(np.log(wanted/(1 - wanted))), torch.Generator().manual_seed(seed)
 
     def logits(places):
