@@ -28,10 +28,16 @@ from deepsynthbody_nb.records.provenance import (
     write_beside,
 )
 from ..records.writing import made_folder, naming, written_whole
+from .channels import without_identity
+from .dicom_files import read_dicom, write_dicom
+from .edf_files import read_edf, write_edf
+from .ishne_files import read_ishne
 from .leads import LEADS_8, LEADS_12, as_ecg, as_records, lead_names
+from .scp_files import read_scp
 from .tables import read_table, split_row, text_of
 from .units import check_einthoven, check_rate, check_wave, millivolts_in
 from .wfdb_files import header_of, read_wfdb
+from .xml_files import read_xml
 
 # %% ../../nbs/signals/01_files.ipynb #8aeb379d
 def _read_asc(path, asked):
@@ -106,7 +112,7 @@ def _read_mat(path, asked):
     kept = loadmat(path, simplify_cells=True)
     if not {'records', 'leads', 'sampling_rate'} <= set(kept):
         raise FileNotFoundError(f"{path}: its header {path.stem}.hea is not in {path.parent}, and it is no set of records that `write` made; "
-                                "for a .mat or HDF5 file with named variables use signals.hospital.read_variable, which says how")
+                                "for variables with names use signals.named_arrays.read_variable, which says how")
     rows = list(np.atleast_1d(kept['records']))
     rate = _only_rate(path, float(kept['sampling_rate']), asked.sampling_rate)
     known = {k: ('record', [row[k] for row in rows]) for k in rows[0] if k != 'ecg'}
@@ -139,7 +145,8 @@ def _read_zarr(path, asked):
 
 # %% ../../nbs/signals/01_files.ipynb #e0098d8f
 BARE = ('.asc', '.npy')  # carry neither rate nor lead names: 500 Hz, as the DeepFake ECG set, and the standard 8 or 12
-FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy'}  # name of a format: suffix of a record's file
+FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy',
+           'edf': '.edf', 'dicom': '.dcm'}  # name of a format: suffix of a record's file
 FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()} | {'.dat': 'wfdb'}
 
 # %% ../../nbs/signals/01_files.ipynb #1b375ed0
@@ -148,10 +155,40 @@ class Asked(NamedTuple):
     sampling_rate: float   # Hz; None if not said
     leads: list            # names; None if not said
     units: str             # as `millivolts_in` takes them; None if not said
+    keep_identity: bool    # also what a header knows of the person?
+
+def _by(reader):
+    "A reader of hospitals' files as `read` calls it."
+    def call(path, asked):
+        x = reader(path, asked.leads, asked.units, asked.keep_identity)
+        _only_rate(path, x.attrs['sampling_rate'], asked.sampling_rate)
+        return _marked(x, x.attrs['comments']) if 'comments' in x.attrs else x
+    return call
+
+def _read_hdf5(path, asked):
+    raise ValueError(f"{path}: holds variables with names, and which is the ECG is not written in it; "
+                     "say it to signals.named_arrays.read_variable, which shows how")
 
 _READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_mat, '': _read_wfdb,
-            '.csv': _read_csv, '.tsv': _read_csv, '.txt': _read_csv, '.npy': _read_npy, '.zarr': _read_zarr}
+            '.csv': _read_csv, '.tsv': _read_csv, '.txt': _read_csv, '.npy': _read_npy, '.zarr': _read_zarr,
+            '.xml': _by(read_xml), '.dcm': _by(read_dicom), '.dicom': _by(read_dicom), '.edf': _by(read_edf), '.bdf': _by(read_edf),
+            '.scp': _by(read_scp), '.ecg': _by(read_ishne), '.h5': _read_hdf5, '.hdf5': _read_hdf5}
 _NAMED = ('.zarr', '.mat')   # formats whose reader does not choose leads itself
+
+def _kind(path):
+    "The suffix that decides: the file's own, or what its first bytes say where it has none that is known."
+    suffix = path.suffix.lower()
+    if not path.is_file() or suffix in _READERS and suffix not in ('', '.ecg'):
+        return suffix
+    with open(path, 'rb') as file:
+        head = file.read(132)
+    if head[128:] == b'DICM':
+        return '.dcm'
+    if head.startswith(b'ISHNE1.0'):
+        return '.ecg'
+    if head.lstrip(b'\xef\xbb\xbf\xff\xfe \r\n').startswith((b'<?xml', b'<\0?\0')):
+        return '.xml'
+    return '.edf' if head[:8] in (b'0       ', b'\xffBIOSEMI') else suffix
 
 def read(
     path, # A file, or a sequence of files of equal length, rate and leads
@@ -160,14 +197,17 @@ def read(
     *,
     leads=None, # Which leads, in which order; for files that do not name them (`.asc`, `.npy`), their order in the file
     units=None, # Of files that state none (tables, `.npy`): 'uV', '0.1 mV' or mV in one unit; mV if not given
+    keep_identity:bool=False, # Also the name, number and dates in a hospital's header, as attrs['identity']?
 )->xr.DataArray: # ECG in mV, dims (lead, time), of several records (record, lead, time)
     """Read ECGs; the format follows from the suffix. A file that says that it is synthetic gives an array that says so.
 
     Raises `FileNotFoundError` or `ValueError` with a sentence that names the file and what is wrong. Warns where a header's
     gains are no gains, where the wave is higher or flatter than a heart's, and where I, II and III are not those of one heart."""
     if not isinstance(path, (str, os.PathLike)):
-        return _read_several(list(path), sampling_rate=sampling_rate, allow_nan=allow_nan, leads=leads, units=units)
-    path, suffix = Path(path), Path(path).suffix.lower()
+        return _read_several(list(path), sampling_rate=sampling_rate, allow_nan=allow_nan, leads=leads, units=units,
+                             keep_identity=keep_identity)
+    path = Path(path)
+    suffix = _kind(path)
     if suffix not in _READERS:
         raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(s for s in _READERS if s)}")
     if suffix and not path.exists():
@@ -175,7 +215,8 @@ def read(
     if path.is_dir() and suffix != '.zarr':
         raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
     with naming(path):
-        x = _READERS[suffix](path, Asked(sampling_rate, None if leads is None else lead_names(leads), units))
+        wanted = None if leads is None else lead_names(leads)
+        x = _READERS[suffix](path, Asked(sampling_rate, wanted, units, keep_identity))
     if leads is not None and suffix in _NAMED:
         x = _only_leads(x, lead_names(leads), path)
     if not allow_nan:
@@ -276,6 +317,12 @@ def _write_csv(x, path):
             file.writelines(f'# {line}\n' for line in comment_lines(x if not several else x.drop_vars('record')))
         pd.concat(parts).to_csv(file, index=False)
 
+def _write_edf(x, path, keep_identity=False):
+    write_edf(x, path, in_microvolt(x, path.name), keep_identity)
+
+def _write_dicom(x, path, keep_identity=False):
+    write_dicom(x, path, in_microvolt(x, path.name), keep_identity)
+
 def _write_zarr(x, path):
     in_microvolt(x, path.name)
     texts = {name: c.astype(np.dtypes.StringDType()) for name, c in x.coords.items() if c.dtype.kind in 'UO'}
@@ -315,25 +362,28 @@ def _write_mat(x, path):
 
 # %% ../../nbs/signals/01_files.ipynb #6fb8c6da
 _WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': _write_mat, '.csv': _write_csv,
-            '.npy': _write_npy, '.zarr': _write_zarr}
+            '.npy': _write_npy, '.zarr': _write_zarr, '.edf': _write_edf, '.dcm': _write_dicom}
+_PERSONAL = ('.edf', '.dcm')   # formats with a place for the person
 _SETS = ('.npy', '.zarr', '.csv', '.mat')     # formats with room for several records in one file
 _PAIRS = {'.hea': ('.dat', '.hea'), '.dat': ('.dat', '.hea'), '.mat': ('.mat', '.hea')}
 
 def write(
     x, # ECGs, dims (lead, time) or (record, lead, time); mV
-    path, # Where to; the suffix decides the format: .asc .hea/.dat .mat .csv .npy .zarr; without one a folder, one file per record
-    format:str=None, # Of the files in a folder: 'asc', 'wfdb', 'mat', 'csv', 'npy'
+    path, # Where to; the suffix decides the format: .asc .hea/.dat .mat .csv .npy .zarr .edf .dcm; without one a folder, one file per record
+    format:str=None, # Of the files in a folder: 'asc', 'wfdb', 'mat', 'csv', 'npy', 'edf', 'dicom'
+    *,
+    keep_identity:bool=False, # Write attrs['identity'] into the header of .edf and .dcm? Other formats never hold it
 )->Path: # The path written; for WFDB the header, whose signal file lies beside it
     """Write ECGs; the format follows from the suffix.
 
     Several records go into one file where the format has room for them (`.zarr`, `.mat` as an array of structures, `.csv`
     with a column `record`, `.npy`), or, with `format=`, into a folder: one file per record and the table `records.csv`.
-    Amplitudes are kept to 1 µV in `.asc`, WFDB and Zarr, and as they are in the others. Raises `ValueError` for an unknown
+    Amplitudes are kept to 1 µV in `.asc`, WFDB, Zarr, EDF and DICOM, and as they are in the others. Raises `ValueError` for an unknown
     format, NaN, amplitudes beyond the format's range, leads or a sampling rate that the format cannot carry;
     `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for the folder."""
     x, path = as_ecg(x), Path(path)
     if format is not None:
-        return _write_folder(as_records(x), path, format)
+        return _write_folder(as_records(x), path, format, keep_identity)
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_WRITERS)}; "
@@ -357,7 +407,10 @@ def write(
     if suffix in BARE and x.attrs.get('provenance'):
         names.insert(0, path.with_suffix('.json').name)                      # whoever sees the record sees its mark
     with written_whole(path.parent, names) as aside:
-        _WRITERS[suffix](x, aside/path.name)
+        if suffix in _PERSONAL:
+            _WRITERS[suffix](x, aside/path.name, keep_identity)
+        else:
+            _WRITERS[suffix](without_identity(x), aside/path.name)
     return path.with_suffix('.hea') if paired else path
 
 def _check_bare(x, path):
@@ -370,13 +423,13 @@ def _check_bare(x, path):
         raise ValueError(f"{path}: {path.suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; "
                          f"this ECG has {list(names)}. Convert it, or write .csv or .hea")
 
-def _write_folder(x, folder, format):
+def _write_folder(x, folder, format, keep_identity):
     "One file per record, and a table of what is known of them."
     import pandas as pd
     one_of('format', format, FORMATS)
     made_folder(folder)
     for record in x:
-        write(record, folder/f'{record.record.item()}{FORMATS[format]}')
+        write(record, folder/f'{record.record.item()}{FORMATS[format]}', keep_identity=keep_identity)
     known = {name: c.values for name, c in x.coords.items() if c.dims == ('record',)}
     with written_whole(folder, ['records.csv']) as aside:
         pd.DataFrame(known).to_csv(aside/'records.csv', index=False)
