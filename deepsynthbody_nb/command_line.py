@@ -64,15 +64,33 @@ def measure(
     if csv: table.to_csv(csv)
 
 def convert(
-    path:str, # file to read
-    target:str, # file to write; its suffix decides the format
+    path:str, # file to read, or a folder of them
+    target:str, # file to write, whose suffix decides the format; or a folder
     leads:int=None, # 8 or 12; as recorded if not given
+    format:str=None, # of the files in a folder: asc, wfdb, mat, csv, npy, edf or dicom; wfdb if not given
+    keep_identity:bool=False, # carry on name, number and dates, where both formats hold them
 ):
-    "Convert an ECG to another format, and to 8 or 12 leads"
+    "Convert ECGs to another format, one file or a whole folder, and to 8 or 12 leads"
     from deepsynthbody_nb.signals.files import read, write
     from deepsynthbody_nb.signals.leads import to_leads
-    x = read(path)
-    print(f"written: {write(x if leads is None else to_leads(x, leads), target)}")
+    if Path(path).is_dir() and Path(path).suffix.lower() != '.zarr':
+        return _convert_folder(path, target, leads, format or 'wfdb', keep_identity)
+    if format is not None:
+        raise ValueError("format is for folders; the suffix of the target decides for one file")
+    x = read(path, keep_identity=keep_identity)
+    x = x if leads is None else to_leads(x, leads)
+    print(f"written: {write(x, target, keep_identity=keep_identity)}")
+
+def _convert_folder(source, target, leads, format, keep_identity):
+    from deepsynthbody_nb.signals.conversion import convert_folder
+    report = convert_folder(source, target, format, leads, keep_identity=keep_identity)
+    count = report.outcome.value_counts()
+    for row in report[report.outcome.eq('refused')].head(5).itertuples():
+        print(f"deepsynthbody: refused: {row.file}: {row.said}", file=sys.stderr)
+    if not count.get('converted', 0):
+        raise ValueError(f"{source}: none of its {len(report)} files was converted; see {Path(target)/'conversion.csv'}")
+    said = ', '.join(f'{n} {outcome}' for outcome, n in count.items())
+    print(f"{said}; each file's row is in {Path(target)/'conversion.csv'}")
 
 def download(
     name:str, # ludb or ptbxl

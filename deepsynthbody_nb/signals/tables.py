@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/tables.html.md"""
 
 # %% auto #0
 __all__ = ['text_of', 'Form', 'split_row', 'find_form', 'Head', 'read_head', 'text_clock', 'rises_evenly', 'clock_rate',
-           'read_table', 'Counts']
+           'read_table', 'Counts', 'is_label_table']
 
 # %% ../../nbs/signals/08_tables.ipynb #57b05b6b
 import codecs
@@ -712,3 +712,21 @@ def _refuse_counts(values, columns, stated, names, path):
                 f"{path}: the column {name} holds whole numbers without a unit; they are taken for mV", stacklevel=3
             )
             return
+
+def is_label_table(
+    path,  # .csv, .tsv or .txt
+) -> bool:
+    "Is this text something else than an ECG: labels, or prose, without a lead or a leading clock in its header?"
+    try:
+        text = text_of(path)
+    except ValueError:
+        return False
+    lines = [line for line in text.split('\n') if line.strip() and not line.startswith('#')][:60]
+    try:
+        form = find_form(lines, path)
+    except ValueError:
+        heads = [split_row(lines[0], separator) for separator in ',;\t'] if lines else []
+    else:
+        heads = [split_row(line.lstrip('% '), form.separator) for line in lines[: form.first]]
+    leads = any(name and is_lead(split_unit(name).name) for head in heads for name in head)
+    return bool(heads) and not leads and not any(head and _clock_name(head[0]) for head in heads)

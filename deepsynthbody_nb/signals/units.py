@@ -17,10 +17,11 @@ import numpy as np
 
 from .leads import FRANK, LEADS_12, lead_name
 
-# %% ../../nbs/signals/07_units.ipynb #7ab0212e
+# %% ../../nbs/signals/07_units.ipynb #37d0bc38
 MILLIVOLT = {'nv': 1e-6, 'uv': 1e-3, 'mv': 1.0, 'v': 1e3}  # mV in one unit, lower case
 _WORDS = {'nanovolt': 'nv', 'microvolt': 'uv', 'millivolt': 'mv', 'volt': 'v'}
 
+# %% ../../nbs/signals/07_units.ipynb #7ab0212e
 def millivolts_in(
     unit,  # 'mV', 'µV', 'microvolts', '0.1 mV', or a number: mV in one unit
 ) -> float:  # mV in one unit
@@ -114,12 +115,12 @@ def is_other(
     "Is this the name of a signal that is no ECG: breath, pressure, brain waves, a marker?"
     return bool(_OTHER.search(name.replace('_', ' ')) or _EEG.fullmatch(name.strip()))
 
+# %% ../../nbs/signals/07_units.ipynb #a081632f
+HIGHEST_MV = 10.0  # height of the wave: no ECG is higher
+IMPOSSIBLE_MV = 100.0  # no electrode on the skin gives that
+LOWEST_MV = 0.02  # no lead of a beating heart is lower
+
 # %% ../../nbs/signals/07_units.ipynb #609361e2
-HIGHEST_MV, IMPOSSIBLE_MV, LOWEST_MV = (
-    10.0,
-    100.0,
-    0.02,
-)  # height of the wave: no ECG is higher; no electrode gives that; no lead of a beating heart is lower
 _WINDOW = 2  # s
 
 def wave_height(
@@ -173,9 +174,10 @@ def check_wave(
             stacklevel=2,
         )
 
-# %% ../../nbs/signals/07_units.ipynb #5a221d94
+# %% ../../nbs/signals/07_units.ipynb #1523220a
 RATES = (50.0, 5000.0)  # Hz: at which ECGs are recorded
 
+# %% ../../nbs/signals/07_units.ipynb #5a221d94
 def check_rate(
     rate: float,  # Hz
     where,  # The file, for the message
