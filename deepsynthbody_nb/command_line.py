@@ -71,14 +71,13 @@ def convert(
     keep_identity:bool=False, # carry on name, number and dates, where both formats hold them
 ):
     "Convert ECGs to another format, one file or a whole folder, and to 8 or 12 leads"
+    from deepsynthbody_nb.signals.conversion import converted
     from deepsynthbody_nb.signals.files import read, write
-    from deepsynthbody_nb.signals.leads import to_leads
     if Path(path).is_dir() and Path(path).suffix.lower() != '.zarr':
         return _convert_folder(path, target, leads, format or 'wfdb', keep_identity)
     if format is not None:
         raise ValueError("format is for folders; the suffix of the target decides for one file")
-    x = read(path, keep_identity=keep_identity)
-    x = x if leads is None else to_leads(x, leads)
+    x = converted(read(path, keep_identity=keep_identity), Path(path).suffix, Path(target).suffix, leads)
     print(f"written: {write(x, target, keep_identity=keep_identity)}")
 
 def _convert_folder(source, target, leads, format, keep_identity):

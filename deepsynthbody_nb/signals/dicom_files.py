@@ -53,7 +53,7 @@ def read_dicom(
     try:
         whole = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError:
-        raise ValueError(f"{path}: is no DICOM file (the letters DICM at byte 128 are missing)") from None
+        raise ValueError(f"{path}: is no DICOM file (its header lacks the letters DICM at byte 128)") from None
     except (OSError, EOFError) as e:
         if isinstance(e, OSError) and e.errno:                               # the disk's own words
             raise

@@ -24,7 +24,10 @@ def edf_channels(
     "The channels of an EDF file; raises `ValueError` for one that is cut short or has gaps."
     edfio = needed('edfio', 'EDF')
     with open(path, 'rb') as file:
-        bdf = file.read(1) == b'\xff'
+        version = file.read(8)
+    if version not in (b'0       ', b'\xffBIOSEMI'):
+        raise ValueError(f"{path}: is no EDF or BDF file (its header does not begin with the version)")
+    bdf = version.startswith(b'\xff')
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         try:

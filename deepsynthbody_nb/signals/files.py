@@ -33,6 +33,7 @@ from .dicom_files import read_dicom, write_dicom
 from .edf_files import read_edf, write_edf
 from .ishne_files import read_ishne
 from .leads import LEADS_8, LEADS_12, as_ecg, as_records, lead_names
+from .named_arrays import is_hdf5
 from .scp_files import read_scp
 from .tables import read_table, split_row, text_of
 from .units import check_einthoven, check_rate, check_wave, millivolts_in
@@ -166,8 +167,8 @@ def _by(reader):
     return call
 
 def _read_hdf5(path, asked):
-    raise ValueError(f"{path}: holds variables with names, and which is the ECG is not written in it; "
-                     "say it to signals.named_arrays.read_variable, which shows how")
+    what = 'is HDF5 with named variables, and no header says which is the ECG' if is_hdf5(path) else 'is no HDF5 file by its header'
+    raise ValueError(f"{path}: {what}; signals.named_arrays.read_variable reads one variable, given its name, axes and unit")
 
 _READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_mat, '': _read_wfdb,
             '.csv': _read_csv, '.tsv': _read_csv, '.txt': _read_csv, '.npy': _read_npy, '.zarr': _read_zarr,

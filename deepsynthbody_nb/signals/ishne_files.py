@@ -38,7 +38,7 @@ def ishne_header(
     with open(path, 'rb') as file:
         head = file.read(522)
         if head[:8] != b'ISHNE1.0' or len(head) < 522:
-            raise ValueError(f"{path}: is no ISHNE file (it does not begin with ISHNE1.0)")
+            raise ValueError(f"{path}: is no ISHNE file (its header does not begin with ISHNE1.0)")
         more, total, _, start = struct.unpack_from('<iiii', head, 10)
         if more < 0 or start < 522:
             raise ValueError(f"{path}: its header says that the samples begin at byte {start}; it is damaged")

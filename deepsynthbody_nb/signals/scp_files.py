@@ -23,7 +23,7 @@ def sections(
 ) -> dict:  # number: bytes of the section behind its header
     "The sections of an SCP-ECG file; raises `ValueError` for one that is damaged or cut short."
     if len(raw) < 32 or struct.unpack_from('<H', raw, 8)[0] != 0:
-        raise ValueError(f"{path}: is no SCP-ECG file (its first section is not section 0)")
+        raise ValueError(f"{path}: is no SCP-ECG file (its header is not followed by section 0)")
     said, length = struct.unpack_from('<HI', raw)
     if length > len(raw):
         raise ValueError(f"{path}: is cut short; it has {len(raw)} bytes and promises {length}")

@@ -27,7 +27,7 @@ def parsed(
     try:
         root = tree.parse(path).getroot()
     except tree.ParseError as e:
-        raise ValueError(f"{path}: is no whole XML document ({e}); it is cut short, or not XML") from None
+        raise ValueError(f"{path}: is no whole XML document ({e}); cut short behind its header, or not XML") from None
     except ValueError as e:
         raise ValueError(f"{path}: declares entities of its own, which are not opened ({type(e).__name__})") from None
     for element in root.iter():
