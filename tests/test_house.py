@@ -18,7 +18,7 @@ from deepsynthbody_nb.records.provenance import made, sentence
 from deepsynthbody_nb.signals.files import read, write
 
 PACKAGE = ROOT/'deepsynthbody_nb'
-EXEMPT = set('''bulk/dataset bulk/formats bulk/sets cardiovascular/ecg classifiers/labels classifiers/resnet command_line
+EXEMPT = set('''bulk/dataset bulk/formats bulk/sets classifiers/labels classifiers/resnet command_line
     evaluation/classification evaluation/delineation evaluation/generation evaluation/walks generators/fast generators/flow
     generators/pulse2pulse generators/wavegan latent/bottleneck latent/controls latent/inversion latent/walk signals/delineate
     signals/draw signals/files signals/leads signals/measure signals/retiming training/classifier training/conditional

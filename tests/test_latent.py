@@ -100,7 +100,7 @@ def test_films_end_where_they_should(tmp_path):
     (lambda: ecg.walk([1], 5), 'two seeds or more'),
     (lambda: ecg.walk([1, 2], 0), 'at least 1'),
     (lambda: ecg.walk([1, 2], 2, space='pixel'), 'known are bottleneck, noise'),
-    (lambda: ecg.controls('wavegan'), 'unknown generator'),
+    (lambda: ecg.controls('stylegan'), 'unknown generator'),
     (lambda: ecg.generate_interpolation('x', '.', 1), 'at least 2'),
     (lambda: ecg.generate_interpolation('../x', '.', 3), 'plain file name'),
 ])

@@ -19,7 +19,9 @@ def site():
     server.shutdown()
 
 
-def pages(): return sorted(p for room in ('.', 'tutorials', 'explanations', 'systems', 'signals', 'generators', 'bulk', 'classifiers', 'latent', 'xai', 'widgets', 'weights', 'training', 'evaluation') for p in (SITE/room).glob('*.html') if p.stem not in ('genindex', 'search'))
+def pages():
+    rooms = [SITE, *(SITE/p.name for p in (ROOT/'nbs').iterdir() if any(p.glob('*.ipynb')))]
+    return sorted(p for room in rooms for p in room.glob('*.html') if p.stem not in ('genindex', 'search'))
 
 
 def test_every_notebook_has_its_page():

@@ -60,6 +60,8 @@ class Card:
     draw_many: str = ''              # the same, faster, to within the last digit that sets keep
     train: str = ''                  # class of its training lesson
     controls: str = ''               # function that gives a dict of named latent controls
+    check: str = ''                  # function (requests, n) that raises for what [takes] cannot say
+    network: str = ''                # function that builds the network, untrained, for families with several
     weights: str = ''                # file beside the card, or 'package:path' inside an installed package
     sha256: str = ''                 # of that file
     licence: str = ''                # of the weights
@@ -67,6 +69,9 @@ class Card:
     takes: dict = field(default_factory=dict)         # what may be requested: names, or a range [low, high]
     learned_from: tuple = ()                          # data sets: name, licence, records, patients, citation
     measured: dict = field(default_factory=dict)      # figures that a machine should compare
+
+    def __hash__(self):
+        return hash((self.name, self.folder, self.sha256))
 
     @property
     def is_generator(self):

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np, torch, xarray as xr
 import torch.nn.functional as F
 from torch import nn
-from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
+from ..generators.pulse2pulse import CARD, FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from ..signals.leads import as_ecg
+from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
 
@@ -81,7 +82,9 @@ def decode(
     "The ECGs of some latents: whole µV, one record at a time."
     model, levels = load_pulse2pulse(), activations(latent)
     made = torch.cat([model.decode([level[k:k + 1] for level in levels]) for k in range(len(latent))])
-    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500).assign_attrs(provenance=_kind(latent), model='pulse2pulse', version='1.1.2')
+    card = find(CARD)
+    x = as_ecg((made*FULL_SCALE).int().numpy()/np.float32(1000), 500)
+    x = x.assign_attrs(provenance=_kind(latent), model=card.name, version=card.version)
     return x.assign_coords(record=np.arange(len(latent)), origin=('record', list(latent.origin)))
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #96b0d24f

@@ -20,6 +20,7 @@ from ..records.writing import written_whole
 from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
+from ..generators.pulse2pulse import CARD
 from ..latent.bottleneck import decode, latents, preview, reach
 from ..latent.controls import CONTROLS, move
 
@@ -57,7 +58,7 @@ def _found(control, now):
 def _title(seed, values):
     moved = [f"{_words(k)} {_number(v, 2, '+')} SD" for k, v in values.items() if v]
     if len(moved) > 4: moved[3:] = [f"{len(moved) - 3} more sliders moved"]
-    return ' · '.join(['synthetic ECG', 'pulse2pulse', 'given latent' if seed is None else f'seed {seed}', *moved])
+    return ' · '.join(['synthetic ECG', CARD, 'given latent' if seed is None else f'seed {seed}', *moved])
 
 def _warning(latent):
     "In plain words, how far a latent lies outside the ordinary; '' if it does not."
