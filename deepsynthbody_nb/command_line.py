@@ -71,15 +71,32 @@ def measure(
     if csv: write_text(csv, table_lines(sources) + table.to_csv())
 
 def convert(
-    path:str, # file to read
-    target:str, # file to write; its suffix decides the format
+    path:str, # file to read, or a folder of them
+    target:str, # file to write, whose suffix decides the format; or a folder
     leads:int=None, # 8 or 12; as recorded if not given
+    format:str=None, # of the files in a folder: asc, wfdb, mat, csv, npy, edf or dicom; wfdb if not given
+    keep_identity:bool=False, # carry on name, number and dates, where both formats hold them
 ):
-    "Convert an ECG to another format, and to 8 or 12 leads"
+    "Convert ECGs to another format, one file or a whole folder, and to 8 or 12 leads"
+    from deepsynthbody_nb.signals.conversion import converted
     from deepsynthbody_nb.signals.files import read, write
-    from deepsynthbody_nb.signals.leads import to_leads
-    x = read(path)
-    print(f"written: {write(x if leads is None else to_leads(x, leads), target)}")
+    if Path(path).is_dir() and Path(path).suffix.lower() != '.zarr':
+        return _convert_folder(path, target, leads, format or 'wfdb', keep_identity)
+    if format is not None:
+        raise ValueError("format is for folders; the suffix of the target decides for one file")
+    x = converted(read(path, keep_identity=keep_identity), Path(path).suffix, Path(target).suffix, leads)
+    print(f"written: {write(x, target, keep_identity=keep_identity)}")
+
+def _convert_folder(source, target, leads, format, keep_identity):
+    from deepsynthbody_nb.signals.conversion import convert_folder
+    report = convert_folder(source, target, format, leads, keep_identity=keep_identity)
+    count = report.outcome.value_counts()
+    for row in report[report.outcome.eq('refused')].head(5).itertuples():
+        print(f"deepsynthbody: refused: {row.file}: {row.said}", file=sys.stderr)
+    if not count.get('converted', 0):
+        raise ValueError(f"{source}: none of its {len(report)} files was converted; see {Path(target)/'conversion.csv'}")
+    said = ', '.join(f'{n} {outcome}' for outcome, n in count.items())
+    print(f"{said}; each file's row is in {Path(target)/'conversion.csv'}")
 
 def download(
     name:str, # ludb or ptbxl
@@ -220,6 +237,9 @@ def main(
     argv=None, # Words after `deepsynthbody`; those of the shell if not given
 )->int: # Exit status: 0, or 2 for a mistake
     "The command `deepsynthbody`."
+    for stream in (sys.stdout, sys.stderr):                                  # a locale without UTF-8 shows what it can
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ('-h', '--help'): print(_usage()); return 0
     if argv[0] not in COMMANDS: print(f"deepsynthbody: unknown command {argv[0]!r}; known are {', '.join(COMMANDS)}", file=sys.stderr); return 2

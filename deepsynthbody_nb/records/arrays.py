@@ -25,13 +25,32 @@ def rate_of(
 )->float: # Hz
     """The sampling rate of a time axis, whose values may be rounded to ms.
 
-    Raises `ValueError` if it does not rise in equal steps."""
+    A whole rate, or one with few decimals, is taken where it explains every time within the rounding. Else the rate is
+    what the times say: a recorder that runs at 249.97 Hz is 0.2 s away from one at 250 Hz after half an hour.
+    Raises `ValueError` if the times do not rise in equal steps."""
     n = len(time)
-    step = (time[-1] - time[0])/(n - 1)
-    if not step > 0 or np.abs(time - time[0] - step*np.arange(n)).max() > min(.0011, .5*step):
+    number, since = np.arange(n), time - time[0]
+    step = since[-1]/(n - 1)
+    if not step > 0 or np.abs(since - step*number).max() > min(.0011, .5*step):
         raise ValueError("the times of this ECG do not rise in equal steps; resample it first")
     rate = 1/step
-    return round(rate) if abs(rate - round(rate)) < 2e-4*rate else round(rate, 3)
+    spacing = 4*max(abs(float(np.spacing(time[0]))), abs(float(np.spacing(time[-1]))))
+    if round(rate) > 0 and np.abs(since - number/round(rate)).max() <= spacing:
+        return round(rate)
+    rounding = _rounding(time) + spacing
+    for decimals in range(4):
+        nice = round(float(rate), decimals)
+        if nice > 0 and np.abs(since - number/nice).max() <= rounding:
+            return int(nice) if nice == int(nice) else nice
+    return float(rate)
+
+def _rounding(time):
+    "How far the times may be from the true ones: their last decimal, at most 1.1 ms; 0 if they show no end."
+    for decimals in range(7):
+        scaled = time.astype(float)*10**decimals
+        if np.abs(scaled - np.rint(scaled)).max() < 1e-3:
+            return min(.0011, 1.1*10.**-decimals)
+    return 0.
 
 # %% ../../nbs/records/01_arrays.ipynb #8438a350
 def labelled(

@@ -175,6 +175,29 @@ def _peak(clean, row, start, stop):
     away = np.abs(clean[row[wave], start[wave] + within] - left[wave] - (right - left)[wave]*within/np.maximum(length - 1, 1)[wave])
     return start + within[_best(wave, away)]
 
+_P_ROOM = .1     # s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
+_FAST_RR = .45   # s: in a heart as fast as this that shows no P, it is hidden in T
+_P_LONG = 1.2    # times the usual T of the lead: likewise
+
+def _apart(row, kind, onset, offset):
+    """Which waves to keep: a T that runs into the next P or QRS has an end that nobody can see, so it is dropped.
+
+    In a fast heart the P of the next beat is hidden in T; where other beats of the lead show both, the longer T is the one that took P in."""
+    keep = np.ones(len(row), bool)
+    following = np.r_[(row[1:] == row[:-1]), False][:len(row)]
+    next_kind = np.where(following, np.roll(kind, -1), 0)
+    gap = np.where(following, np.roll(onset, -1) - offset, np.inf)
+    for r in np.unique(row[kind == 3]):
+        waves = np.flatnonzero((row == r) & (kind == 3))
+        alone = waves[next_kind[waves] == 2]
+        beside = waves[next_kind[waves] == 1]
+        usual = np.median(offset[beside] - onset[beside]) if len(beside) >= 2 else np.inf
+        longer = offset[alone] - onset[alone] > _P_LONG*usual
+        rhythm = np.diff(onset[(row == r) & (kind == 2)])
+        fast = len(beside) < 2 and len(rhythm) > 0 and np.median(rhythm) < _FAST_RR
+        keep[alone[(gap[alone] < _P_ROOM) & (longer | fast)]] = False
+    return keep
+
 def _lead_waves(alone, together, clean):
     "All waves of all leads: columns record, lead (numbers), kind, onset_s, peak_s, offset_s, confidence."
     n_leads, size = alone.shape[1], alone.shape[-1]
@@ -185,6 +208,8 @@ def _lead_waves(alone, together, clean):
     keep = _plausible(row, kind, start, mass, n_leads)
     row, kind, start, stop, mass = (v[keep] for v in (row, kind, start, stop, mass))
     onset, offset = _boundary(alone, row, kind, start, 1)/RATE + _INSIDE, _boundary(alone, row, kind, stop, -1)/RATE - _INSIDE
+    apart = _apart(row, kind, onset, offset)
+    row, kind, start, stop, mass, onset, offset = (v[apart] for v in (row, kind, start, stop, mass, onset, offset))
     return dict(record=row//n_leads, lead=row % n_leads, kind=kind, onset_s=onset, peak_s=(_peak(clean, row, start, stop)/RATE).clip(onset, offset), offset_s=offset,
                 confidence=mass/np.maximum(stop - start, 1))
 

@@ -88,7 +88,7 @@ def draw_ecg(
     for lead, start, length, r, column in traces:
         middle = top - row*(r + .5) - 6
         inside = (time >= start - 1e-9) & (time < start + length - 1e-9)
-        line, = page.mm.plot(left + SPEED*(column + time[inside] - start), middle + GAIN*x.sel(lead=lead).values[inside], color=_INK, lw=.7, solid_joinstyle='round', zorder=3)
+        line, = page.mm.plot(left + SPEED*(column + time[inside] - start), middle + GAIN*_centred(x.sel(lead=lead).values)[inside], color=_INK, lw=.7, solid_joinstyle='round', zorder=3)
         page.traces.append((line, lead, inside, middle))
         page.mm.text(left + SPEED*column + 1, middle + min(.34*row, 11), lead, fontsize=8, color=_INK, weight='bold', zorder=4)
         if column: page.mm.plot([left + SPEED*column]*2, [middle - 4, middle + 4], color=_INK, lw=.5, zorder=3)
@@ -97,6 +97,10 @@ def draw_ecg(
     shown = '' if seconds == whole else f'the first {seconds:g} of {whole:g} s   '
     page.mm.text(right, 4, f"{shown}{SPEED} mm/s   {GAIN} mm/mV   {x.attrs['sampling_rate']:g} Hz", fontsize=7, color=_NOTE, ha='right')
     return page
+
+def _centred(trace):
+    "A trace about its own level, as recorders draw it: electrodes may stand on an offset of many mV."
+    return trace - np.nanmedian(trace)
 
 # %% ../../nbs/signals/02_draw.ipynb #7bf099bf
 def one_record(
@@ -114,7 +118,8 @@ def provenance(
     "Where a record comes from: its generator, seed and number, and its file."
     source = x.attrs.get('source', x.coords['source'].item() if 'source' in x.coords else '')
     record = '' if sentence(x) or 'record' not in x.coords else f"record {x.record.item()}"
-    return ' · '.join(str(part) for part in (sentence(x), record, source) if part)
+    line = ' · '.join(str(part) for part in (sentence(x), record, source) if part)
+    return line.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')   # a file's name may be in any encoding
 
 # %% ../../nbs/signals/02_draw.ipynb #d1e6cb0d
 def write_gif(
@@ -134,7 +139,7 @@ def write_gif(
     page.set_dpi(80)
     canvas = FigureCanvasAgg(page)
     for record in x:
-        for line, lead, inside, middle in page.traces: line.set_ydata(middle + GAIN*record.sel(lead=lead).values[inside])
+        for line, lead, inside, middle in page.traces: line.set_ydata(middle + GAIN*_centred(record.sel(lead=lead).values)[inside])
         page.title.set_text(provenance(record))
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])

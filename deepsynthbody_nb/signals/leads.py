@@ -10,6 +10,7 @@ __all__ = ['LEADS_8', 'LEADS_12', 'FRANK', 'LIMB', 'FLAT_MV', 'INVERSE_DOWER', '
 
 # %% ../../nbs/signals/00_leads.ipynb #8dd43fbc
 import functools
+import re
 
 import numpy as np
 import xarray as xr
@@ -22,11 +23,19 @@ LEADS_12 = ('I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5',
 FRANK    = ('X', 'Y', 'Z')
 
 # %% ../../nbs/signals/00_leads.ipynb #09ce0518
+_SPELLINGS = {lead.lower(): lead for lead in LEADS_12 + FRANK + ('V7', 'V8', 'V9')} | {'di': 'I', 'dii': 'II', 'diii': 'III'}
+_PREFIX = re.compile(r'(?:mdc[ _]ecg[ _]lead|(?:ecg|ekg)[ _-]*lead|lead|ecg|ekg|ableitung|'
+                     r'dérivation|derivation|derivación|derivacion|derivazione|derivação)[ _.:-]*')
+
 def lead_name(
-    name:str, # As a file spells it: 'avr', 'AVR', ' v1'
-)->str: # As the standard spells it: 'aVR', 'V1'; an unknown name unchanged
+    name:str, # As a file spells it: 'avr', 'Lead II', 'MDC_ECG_LEAD_V1'
+)->str: # As the standard spells it: 'aVR', 'II', 'V1'; an unknown name unchanged
     "The standard spelling of a lead's name."
-    return {lead.lower(): lead for lead in LEADS_12 + FRANK}.get(name.strip().lower(), name.strip())
+    plain = ' '.join(name.split())
+    key = plain.lower()
+    short = _PREFIX.sub('', key, count=1) if _PREFIX.match(key) else key
+    short = re.sub(r'^(a?v)[ _-]?(?=[1-9rlf]$)', r'\1', short)
+    return _SPELLINGS.get(short, plain)
 
 # %% ../../nbs/signals/00_leads.ipynb #3c5232b0
 def as_ecg(

@@ -123,7 +123,7 @@ def electrical_axis(
 LIMITS = dict(    # beyond these a lead is named in the column `quality`
     clipping_s=.02,     # the extreme, 0.3 mV or more away from the lead's median, held for so long at least twice (once, if 3 mV away)
     off_s=1,            # a part of the lead holds one value for so long
-    over_mv=6,          # no ECG is so large
+    over_mv=6,          # no ECG is so far from its own level
     spike_mv=1,         # outside QRS: a deflection of less than 20 ms, and larger than 1.5 times the record's largest R or S
     wander_mv=.5,       # standard deviation of what is slower than 0.5 Hz
     noise_mv=.05,       # root mean square outside QRS of what is faster than 40 Hz
@@ -160,7 +160,7 @@ def _quality(x, marks, unlawful):
     short = np.abs(v - [median_filter(trace, int(.04*rate) | 1, mode='nearest') for trace in v])   # what lasts less than 20 ms
     usual = np.abs(v - np.median(v, -1, keepdims=True))[:, ~outside].max(-1, initial=0) if (~outside).any() else np.zeros(len(v))
     spike = (short*outside).max(-1) > np.maximum(LIMITS['spike_mv'], 1.5*np.minimum(usual, 3))
-    reasons['spikes'] = spike | (np.abs(v).max(-1) > LIMITS['over_mv'])
+    reasons['spikes'] = spike | (np.abs(v - np.median(v, -1, keepdims=True)).max(-1) > LIMITS['over_mv'])
     reasons['wander'] = wander > LIMITS['wander_mv']
     reasons['noise'] = noise > LIMITS['noise_mv']
     reasons['not what I and II make'] = unlawful > LIMITS['law_mv']

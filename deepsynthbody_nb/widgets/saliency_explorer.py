@@ -12,8 +12,10 @@ import contextlib, copy, functools, itertools, threading
 from importlib.resources import files
 from pathlib import Path
 import anywidget, numpy as np, pandas as pd, traitlets
+from torch import nn
 from fastcore.basics import patch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+from ..classifiers.declared import Declared, declared
 from ..classifiers.resnet import load_classifier, network_input
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
@@ -76,19 +78,27 @@ class SaliencyExplorer(anywidget.AnyWidget):
 
     def __init__(self,
         x=None, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV. Eight synthetic ones if not given
-        model='superclass', # One of `NETWORKS` that has classes, or such a network
+        model='superclass', # One of `NETWORKS` that has classes, or any network that takes tensors (n, leads, time) in mV
         leads=LEADS_12, # Which to draw
         seed:int=0, # Seed of the synthetic ECGs
         folder='.', # Where the PNG button saves
+        *,
+        classes=None, # Names of the outputs of a network of yours, if it does not carry them
+        reads=None, # 8, 12 or names: the leads that it reads, in order; likewise
+        rate:float=None, # Hz at which it works; likewise
+        output:str='sigmoid', # What makes probabilities of its output: 'sigmoid', 'softmax', or 'probability' if it is one
     ):
         network = load_classifier(model) if isinstance(model, str) else model
-        if not getattr(network, 'classes', ()): raise ValueError(f"the explorer shows networks with classes, such as 'superclass'; {model if isinstance(model, str) else type(model).__name__} has none")
+        if not isinstance(network, nn.Module): raise TypeError(f"model is a name or a torch.nn.Module; got {type(network).__name__}")
+        if len(getattr(network, 'classes', ['?'])) == 0: raise ValueError(f"the explorer shows networks with classes, such as 'superclass'; {model if isinstance(model, str) else type(model).__name__} has none")
         if not leads or (unknown := [lead for lead in leads if lead not in LEADS_12]): raise ValueError(f"unknown leads {unknown if leads else leads}; known are {', '.join(LEADS_12)}")
         given = x if x is None else as_ecg(x)
         x = to_12_lead(next(make_ecgs(8, seed=seed)) if given is None else as_records(given))
         names = x.record.values.tolist()
         if len(set(names)) < len(names): raise ValueError(f"two records have one name; number them, such as x.assign_coords(record=range({len(names)}))")
+        network = declared(network, classes, reads, rate, output=output, ecg=x if given is None else given)
         network_input(network, x)                                            # says why if the network cannot take them
+        network.predict_proba(x[:1])                                         # and here, if it answers with something else
         super().__init__()
         self.x, self._leads, self._folder, self._saved, self._turn = x, tuple(leads), Path(folder), set(), 0
         self._networks, self._name, self._one_record = [copy.deepcopy(network).eval(), randomised(network)], model if isinstance(model, str) else None, given is not None and 'record' not in given.dims
@@ -97,7 +107,8 @@ class SaliencyExplorer(anywidget.AnyWidget):
         self.known = dict(record=names, target=list(network.classes), method=[m for m in METHODS if m != 'random'], baseline=list(BASELINES),
             leads=list(leads), read=list(getattr(network, 'leads', LEADS_12)), waves=list(_SHOWN), words={m: _words(m) for m in METHODS})
         self.record, self.method, self.baseline, self.randomised = names[0], 'integrated_gradients', BASELINES[0], False
-        self.target = self._probabilities(names[0], False).idxmax()
+        first = self._probabilities(names[0], False)
+        self.target = first.idxmax() if first.notna().any() else network.classes[0]
         self.observe(lambda change: self._show(), ['record', 'target', 'method', 'baseline', 'randomised'])
         self.on_msg(lambda _, message, buffers: self._save_numbered())
         self._show()
@@ -160,6 +171,7 @@ def _show(self:SaliencyExplorer):
     def aside(job, then, wait):
         def guarded():
             if turn != self._turn: return None
+            if self._probabilities(key[0], key[4]).isna().all(): return ValueError(f'record {key[0]} has no usable signal (flat lines): there is no answer to explain')
             try: return job()
             except Exception as e: return e
         def done(found):
@@ -193,13 +205,25 @@ def _smooth(attribution):
     return (smooth/(np.quantile(abs(smooth.values), .998) or abs(smooth.values).max() or 1)).clip(-1, 1)
 
 @patch
+def _model_lines(self:SaliencyExplorer):
+    "Lines that make the network."
+    network = self._networks[0]
+    if self._name:
+        return [f'model = load_classifier({self._name!r})']
+    lines = ['# model: the one you gave to SaliencyExplorer']
+    if isinstance(network, Declared):
+        lines += ['from deepsynthbody_nb.classifiers.declared import declared',
+            f'model = declared(model, {list(network.classes)}, {list(network.leads)}, {network.rate!r}, output={network.output!r})']
+    return lines
+
+@patch
 def _code(self:SaliencyExplorer):
     pick = '' if self._one_record else f'.sel(record=[{self.record!r}])'
     lines = ['import deepsynthbody_nb.cardiovascular.ecg as ecg' if self._seed is not None else 'from deepsynthbody_nb.signals.leads import as_ecg, to_12_lead',
         *['from deepsynthbody_nb.classifiers.resnet import load_classifier']*bool(self._name), 'from deepsynthbody_nb.xai.attribution import attribute, draw_attribution',
         *['from deepsynthbody_nb.xai.faithfulness import randomised']*self.randomised, '',
         f'x = ecg.sample(8, seed={self._seed}){pick}' if self._seed is not None else f'x = to_12_lead(as_ecg(x)){pick}   # x: the ECGs you gave to SaliencyExplorer',
-        *[f'model = load_classifier({self._name!r})' if self._name else '# model: the one you gave to SaliencyExplorer'], *['model = randomised(model)']*self.randomised,
+        *self._model_lines(), *['model = randomised(model)']*self.randomised,
         f'attribution = attribute(model, x, {self.target!r}, {self.method!r}, {self.baseline!r})', 'draw_attribution(x, attribution)']
     return '\n'.join(lines)
 

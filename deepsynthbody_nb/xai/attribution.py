@@ -11,6 +11,7 @@ __all__ = ['WAVES', 'BASELINES', 'METHODS', 'waves_of', 'baseline_of', 'ironed',
 import functools, warnings
 import numpy as np, pandas as pd, torch, xarray as xr
 from torch import nn
+from ..classifiers.declared import declaration, declared, first_channels
 from ..classifiers.resnet import ResNet1d, answer, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
 from ..signals.delineate import delineate
@@ -200,6 +201,7 @@ def attribute(
     from tqdm.auto import tqdm
     if not isinstance(model, nn.Module): raise TypeError(f"model is a torch.nn.Module, such as load_classifier('superclass'); got {type(model).__name__}")
     if not callable(method) and method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    theirs, was_training, model = model, model.training, _as_declared(model)
     x = as_ecg(x)
     whole = as_records(x).compute()                                          # a Zarr store is read here
     given = None if isinstance(baseline, str) else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
@@ -207,7 +209,7 @@ def attribute(
     for group in groups or [slice(0)]: values, factor, _ = network_input(model, whole[group])      # what cannot be taken is said before the first is explained
     run = METHODS[method] if isinstance(method, str) else method
     if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
-    device, was_training, result = _device(model), model.training, xr.zeros_like(whole)
+    device, result = _device(model), xr.zeros_like(whole)
     rows = _rows(whole, whole.lead.values if factor is None else model.leads)
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
     model.eval()
@@ -218,22 +220,57 @@ def attribute(
             values = network_input(model, part)[0].to(device)
             compared = network_input(model, baseline_of(part, baseline, own) if given is None else part.copy(data=given[group]))[0].to(device)
             waves = torch.from_numpy(waves_of(part, own)[0]) if run is _wave_ablation else None
-            result.values[group, rows] = _checked(run(values, _Task(model, factor, output, compared, waves, seed + group.start)), values.shape)
-    finally: model.train(was_training)
+            result.values[group, rows] = _checked(_explained(run, values, _Task(model, factor, output, compared, waves, seed + group.start)), values.shape)
+    finally: theirs.train(was_training)
+    if whole.size and not result.values.any():
+        warnings.warn("the attribution is zero everywhere: the network's answer does not move with the ECG (an output that is saturated, such as after a sigmoid: explain the logit instead)", stacklevel=2)
     name = method if isinstance(method, str) else getattr(method, '__name__', 'own')
     result = result.assign_attrs(method=name, target=str(target if target is not None else getattr(model, 'target', 0)), baseline=baseline if isinstance(baseline, str) else 'given')
     return result if 'record' in x.dims else result[0]
+
+def _as_declared(model):
+    "A network of others that says which leads it reads and at what rate is given just those."
+    known = declaration(model)
+    if hasattr(model, 'shortest_s') or not {'leads', 'rate'} <= set(known):
+        return model
+    return declared(model, known.get('classes', ()))
+
+def _answered(model, values, factor):
+    "What the network says of the first record; a `ValueError` where that is no tensor, or where it cannot take the record."
+    try:
+        with torch.no_grad():
+            out = answer(model, values[:1].to(_device(model)), factor)
+    except (RuntimeError, TypeError) as e:
+        channels = first_channels(model)
+        if channels not in (None, values.shape[1]):
+            raise ValueError(f"the network's first layer takes {channels} leads, and this ECG has {values.shape[1]}; choose them with to_leads(x, ...), "
+                             "or say once which it reads: classifiers.declared.declared(network, leads=..., rate=...)") from e
+        raise ValueError(f"the network cannot take an ECG of the shape {tuple(values[:1].shape)}, {values.dtype}: {' '.join(str(e).split())[:200]}") from e
+    if not isinstance(out, torch.Tensor):
+        what = f"a {type(out).__name__} of {len(out)}" if hasattr(out, '__len__') else f"a {type(out).__name__}"
+        raise ValueError(f"a network answers with one tensor; this one returned {what}. Wrap it in a module whose forward returns only the output in question")
+    return out
+
+def _explained(run, values, task):
+    "The method's map; a `ValueError` where the network does not suit it."
+    try:
+        return run(values, task)
+    except (RuntimeError, AttributeError, AssertionError) as e:
+        if any(words in str(e) for words in ('not require grad', 'not to have been used in the graph', 'does not have a grad_fn', 'unsupported dtype')):
+            raise ValueError("the network's answer has no gradient with respect to the ECG: it is computed without gradients, detached, rounded or an argmax; "
+                             "methods that only ask again, occlusion and wave_ablation, do without") from e
+        raise ValueError(f"the method does not suit this network: {' '.join(str(e).split())[:300]}") from e
 
 def _device(model): return next((p.device for p in model.parameters()), torch.device('cpu'))
 
 def _output(model, target, values, factor):
     "The number of the output in question; None where the network has only one and gives no axis for it."
-    classes = tuple(getattr(model, 'classes', ()))
+    classes = tuple(map(str, declaration(model).get('classes', ())))
     if isinstance(target, str) and target != getattr(model, 'target', None):
         if target not in classes: raise ValueError(f"unknown class {target!r}; this network knows {', '.join(classes) or 'no classes by name: give the number of an output'}")
         return classes.index(target)
     if target is None and len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
-    with torch.no_grad(): shape = tuple(answer(model, values[:1].to(_device(model)), factor).shape)
+    shape = tuple(_answered(model, values, factor).shape)
     if len(shape) not in (1, 2): raise ValueError(f"a network answers with one number a record, or one a class: shape (n,) or (n, classes); for one record this one gave {shape}")
     n = shape[1] if len(shape) == 2 else 1
     if target is None and n > 1: raise ValueError(f"which output? this network has {n}, numbered from 0")
@@ -269,6 +306,8 @@ def draw_attribution(
     from scipy.ndimage import gaussian_filter1d
     x, attribution = (v[0] if 'record' in v.dims else v for v in (as_ecg(x), attribution))
     leads = [lead for lead in x.lead.values if float(abs(attribution.sel(lead=lead)).max()) > 0] if leads is None else list(leads)
+    leads = leads or list(x.lead.values)                                     # an empty map is drawn as one
+    empty = not bool((attribution != 0).any())
     smooth = attribution.copy(data=gaussian_filter1d(attribution.values, .02*x.attrs['sampling_rate'], axis=-1))
     most = float(abs(smooth).quantile(.998)) or 1
     if axes is None: _, axes = plt.subplots(len(leads), 1, figsize=(10, 1.1*len(leads) + .3), sharex=True, squeeze=False, layout='constrained'); axes = axes[:, 0]
@@ -279,6 +318,8 @@ def draw_attribution(
         ax.plot(trace.time, trace, color='#1b1b1b', lw=.9)
         ax.set_ylim(low, high); ax.set_ylabel(lead, rotation=0, ha='right', va='center'); ax.spines[:].set_visible(False); ax.set_yticks([])
     axes[-1].set_xlabel('s')
+    if empty:
+        axes[0].set_title('an empty map: zero everywhere', fontsize=9, loc='left')
     return axes[0].figure
 
 @functools.lru_cache(maxsize=1)
