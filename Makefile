@@ -27,7 +27,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(PIP) -e ".[lab,bulk,training,evaluation,dev]"
+	$(PIP) -e ".[lab,bulk,training,formats,evaluation,dev]"
 	@$(COMPILE)
 	@touch $@
 

@@ -1,1 +1,1 @@
-"Images: pixels, files, drawing."
+"Images: what their pixels mean, files of all kinds, drawing."

@@ -75,7 +75,7 @@ def _write_zarr(x, path):
         warnings.simplefilter('ignore')                                      # zarr: not every program reads text
         kept.assign_coords(texts).to_zarr(path, encoding=encoding, zarr_format=3)
 
-# %% ../../nbs/images/01_files.ipynb #772c1a10
+# %% ../../nbs/images/01_files.ipynb #6230bec2
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.gif', '.webp', '.ppm', '.pgm', '.dcm', '.npy')
 
 def read(
@@ -101,18 +101,19 @@ def read(
         return read_folder(path, size=size, space=space, **options)
     with naming(path):
         x = _read_one(path, **options)
-    return _alike(x, size, space).assign_attrs(source=path.name)
+    return _alike(x, size, space)
 
 def _read_one(path, frames, window, keep_identity):
     suffix = path.suffix.lower()
     if suffix == '.npy':
-        return _read_npy(path)
+        return _read_npy(path).assign_attrs(source=path.name)
     if suffix == '.zarr':
-        return _read_zarr(path)
+        return _read_zarr(path).assign_attrs(source=path.name)
     if suffix == '.dcm' or _is_dicom(path):
         from deepsynthbody_nb.images.dicom import read_dicom
-        return read_dicom(path, window, frames, keep_identity)
-    return read_picture(path, frames)
+        x = read_dicom(path, window, frames, keep_identity)
+        return x.assign_attrs(source=path.name) if keep_identity else x      # hospitals name files after patients
+    return read_picture(path, frames).assign_attrs(source=path.name)
 
 def _is_dicom(path):
     with open(path, 'rb') as file:
@@ -124,7 +125,7 @@ def _alike(x, size, space):
         x = to_colour(x) if space == 'sRGB' else to_grey(x)
     return x if size is None else resize(x, size)
 
-# %% ../../nbs/images/01_files.ipynb #403addf0
+# %% ../../nbs/images/01_files.ipynb #0338efd9
 def _read_several(paths, size, space, options, names=None):
     if not paths:
         raise ValueError("read got an empty list of files")
@@ -157,7 +158,7 @@ def _stacked(parts, names):
         empty = next(np.nan if x[name].dtype.kind in 'fi' else '' for x in parts if name in x.coords)
         coords[name] = 'record', [x[name].item() if name in x.coords else empty for x in parts]
     if 'provenance' not in alike and any('provenance' in x.attrs for x in parts):
-        coords['origin'] = 'record', [sentence(x) or x.attrs['source'] for x in parts]
+        coords['origin'] = 'record', [sentence(x) or x.attrs.get('source', '') for x in parts]
     shared = ('channel', 'y', 'x') if len({spacing_mm(x) for x in parts}) == 1 else ('channel',)
     coords |= {name: first.coords[name] for name in shared if name in first.coords}
     return xr.DataArray(np.stack([x.values for x in parts]), dims=('record', *first.dims), coords=coords, attrs=alike)
