@@ -1,0 +1,1 @@
+"Images: what their pixels mean, files of all kinds, drawing."
