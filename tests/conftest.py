@@ -22,6 +22,14 @@ def real_ecg():
     return REAL
 
 
+@pytest.fixture(scope='session')
+def real_images():
+    "The folder of real images: endoscopy, oct and cxr (a folder, or cxr.tar)."
+    folder = Path(os.environ.get('DEEPSYNTHBODY_IMAGES') or ROOT.parent/'shared'/'data')
+    if not (folder/'endoscopy').is_dir(): skip_or_fail(f"no real images at {folder}; set DEEPSYNTHBODY_IMAGES to a folder with endoscopy, oct and cxr.tar")
+    return folder
+
+
 def pytest_collection_modifyitems(items): # what waits for a browser takes longest: at the end, one core would wait for it
     items.sort(key=lambda item: 'page' not in item.fixturenames)
 

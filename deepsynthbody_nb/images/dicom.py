@@ -192,7 +192,7 @@ def _described(x, d, path, keep_identity):
             x = x.assign_coords(origin=str(d.DerivationDescription))
     return x
 
-# %% ../../nbs/images/06_dicom.ipynb #d1fc765a
+# %% ../../nbs/images/06_dicom.ipynb #5e6f41e9
 def save_dicom(
     x, # One image
     path, # .dcm; written at once, `images.files.write` is the careful way
@@ -209,6 +209,8 @@ def save_dicom(
     d.PhotometricInterpretation = 'RGB' if colour else 'MONOCHROME2'
     if colour:
         d.PlanarConfiguration = 0
+    else:
+        d.WindowCenter, d.WindowWidth = 2**(bits - 1), 2**bits               # black to white, or viewers stretch it
     d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = bits, bits, bits - 1, 0
     data = stored.astype(stored.dtype.newbyteorder('<')).tobytes()
     d.PixelData = data + bytes(len(data) % 2)

@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/files.html.md"""
 # %% auto #0
 __all__ = ['SUFFIXES', 'FORMATS', 'read', 'read_mask', 'write_mask', 'write', 'read_folder']
 
-# %% ../../nbs/images/01_files.ipynb #609604c0
+# %% ../../nbs/images/01_files.ipynb #16f2bb2f
 import json
 import os
 import re
@@ -19,7 +19,7 @@ import xarray as xr
 
 from ..records.arguments import one_of
 from ..records.arrays import named
-from ..records.provenance import read_beside, sentence
+from ..records.provenance import marks_of, read_beside, sentence
 from ..records.writing import made_folder, naming, written_whole
 from .marks import note, with_note
 from .pictures import BITS, read_mask_picture, read_picture, save_image, save_mask
@@ -125,7 +125,7 @@ def _alike(x, size, space):
         x = to_colour(x) if space == 'sRGB' else to_grey(x)
     return x if size is None else resize(x, size)
 
-# %% ../../nbs/images/01_files.ipynb #0338efd9
+# %% ../../nbs/images/01_files.ipynb #a824c12a
 def _read_several(paths, size, space, options, names=None):
     if not paths:
         raise ValueError("read got an empty list of files")
@@ -148,6 +148,26 @@ def _names(paths):
         stems = [path.with_suffix('').as_posix() for path in paths]
     return [int(stem) for stem in stems] if all(re.fullmatch(r'0|[1-9]\d{0,17}', stem) for stem in stems) else stems
 
+_MARKS = {'provenance', 'model', 'version', 'seed'}
+
+def _origins(parts, alike):
+    "For images of several makers: who made each, in words."
+    said = [sentence(x) for x in parts]
+    if alike:                                                                # the kind is an attribute of them all
+        kind = parts[0].attrs['provenance'].split(',')[0].split(':')[0]
+        said = [sentence(x.assign_attrs(provenance=kind)).partition(': ')[2] for x in parts]
+    return [text or x.attrs.get('source', '') for text, x in zip(said, parts, strict=True)]
+
+def _remembered(x):
+    "One image out of a mixed set, with its own mark again."
+    if 'provenance' in x.attrs or 'origin' not in x.coords or x.origin.ndim:
+        return x
+    marks = marks_of([x.origin.item()])
+    if not marks:
+        return x
+    origin = {'origin': marks.pop('origin')} if 'origin' in marks else {}
+    return x.drop_vars('origin').assign_attrs(marks).assign_coords(origin)
+
 def _stacked(parts, names):
     "Several images as one array: what they share is an attribute, what differs a coordinate."
     first = parts[0]
@@ -157,13 +177,13 @@ def _stacked(parts, names):
     for name in sorted(known):
         empty = next(np.nan if x[name].dtype.kind in 'fi' else '' for x in parts if name in x.coords)
         coords[name] = 'record', [x[name].item() if name in x.coords else empty for x in parts]
-    if 'provenance' not in alike and any('provenance' in x.attrs for x in parts):
-        coords['origin'] = 'record', [sentence(x) or x.attrs.get('source', '') for x in parts]
+    if any('provenance' in x.attrs for x in parts) and not _MARKS & set(first.attrs) <= set(alike):
+        coords['origin'] = 'record', _origins(parts, 'provenance' in alike)
     shared = ('channel', 'y', 'x') if len({spacing_mm(x) for x in parts}) == 1 else ('channel',)
     coords |= {name: first.coords[name] for name in shared if name in first.coords}
     return xr.DataArray(np.stack([x.values for x in parts]), dims=('record', *first.dims), coords=coords, attrs=alike)
 
-# %% ../../nbs/images/01_files.ipynb #55823ebd
+# %% ../../nbs/images/01_files.ipynb #a6ac3f1e
 def read_mask(
     path, # A picture file or .npy; or a sequence of them
     size=None, # Resize to this, by the nearest pixel
@@ -200,12 +220,13 @@ def write_mask(
             raise ValueError(f"{path}: holds one mask, these are {mask.sizes['record']}; "
                              "for a folder: write(pair, folder, format='png')")
         mask = mask.isel(record=0)
+    mask = _remembered(mask)
     npy = path.suffix.lower() == '.npy'
     with written_whole(path.parent, [path.with_suffix('.json').name]*npy + [path.name]) as aside:
         _write_npy(mask, aside/path.name) if npy else save_mask(mask, aside/path.name)
     return path
 
-# %% ../../nbs/images/01_files.ipynb #319418bf
+# %% ../../nbs/images/01_files.ipynb #ec418aec
 FORMATS = {'png': '.png', 'jpg': '.jpg', 'tif': '.tif', 'dicom': '.dcm', 'npy': '.npy'}  # of the files in a folder
 _SETS = ('.npy', '.zarr')  # have room for several records
 
@@ -239,6 +260,7 @@ def write(
                          f"or a folder of files: write(x, 'folder', format={suffix[1:]!r})")
     if 'record' in x.dims and suffix not in _SETS:
         x = x.isel(record=0)
+    x = _remembered(x)
     if os.path.isdir(path):
         what = 'is there already; remove it or choose another name' if suffix == '.zarr' else 'is a folder; name a file'
         raise IsADirectoryError(f"{path}: {what}")
@@ -266,7 +288,7 @@ def _save(x, path, bits):
     else:
         save_image(x, path, bits or 8)
 
-# %% ../../nbs/images/01_files.ipynb #b880a977
+# %% ../../nbs/images/01_files.ipynb #35661c4d
 def _write_folder(x, folder, format, bits):
     "One file per record, and a table of what is known of them."
     folder, suffix, x = Path(folder), FORMATS[one_of('format', format, FORMATS)], named(x)
@@ -302,9 +324,8 @@ def _rows(x, files, masks):
     table = pd.DataFrame({name: c.values for name, c in x.coords.items() if c.dims == ('record',)})
     columns = dict(record=table.pop('record'), file=files) | (dict(mask=masks) if masks else {})
     table = pd.concat([pd.DataFrame(columns), table], axis=1)
-    if x.attrs.get('provenance'):
-        table['provenance'] = [sentence(x.isel(record=k)) for k in range(len(files))]
-    return table
+    said = [sentence(_remembered(x.isel(record=k))) for k in range(len(files))]
+    return table.assign(provenance=said) if any(said) else table
 
 # %% ../../nbs/images/01_files.ipynb #10d5731c
 _KEYS = ('record', 'name', 'file')  # columns that name the image, in this order

@@ -7,11 +7,12 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/pictures.html.md""
 # %% auto #0
 __all__ = ['BITS', 'read_picture', 'save_image', 'read_mask_picture', 'save_mask']
 
-# %% ../../nbs/images/05_pictures.ipynb #ddbd7ae0
+# %% ../../nbs/images/05_pictures.ipynb #eaec0d66
 import contextlib
 import io
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from ..records.provenance import picture_marks, sentence
 from .marks import note_in, note_text, with_note, xmp
 from .pixels import as_image, as_mask, from_bytes, spacing_mm, to_bytes
 
-# %% ../../nbs/images/05_pictures.ipynb #8ef89221
+# %% ../../nbs/images/05_pictures.ipynb #6126dbcd
 _KNOWN = ('PNG', 'JPEG', 'TIFF', 'GIF', 'BMP', 'PPM', 'WEBP')
 
 @contextlib.contextmanager
@@ -35,7 +36,8 @@ def _opened(path):
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: is empty (0 bytes)")
     try:
-        with Image.open(path, formats=_KNOWN) as picture:
+        # by its handle: by name, Pillow 13 maps a plain TIFF into memory and turns it wrongly
+        with path.open('rb') as file, Image.open(file, formats=_KNOWN) as picture:
             yield picture
     except UnidentifiedImageError:
         start = path.open('rb').read(16)
@@ -46,17 +48,21 @@ def _opened(path):
     except (OSError, SyntaxError, EOFError) as e:
         raise ValueError(f"{path}: is damaged or cut short: {e}") from None
 
-# %% ../../nbs/images/05_pictures.ipynb #6f163ae7
-def _bits(picture, path):
-    "Bits per channel in the file, of which Pillow may give fewer."
+# %% ../../nbs/images/05_pictures.ipynb #be1321eb
+class _Depth(NamedTuple):
+    bits: int                                                                # per channel in the file, not in Pillow
+    white_is_zero: bool                                                      # in a TIFF of 16 bits; Pillow turns 8 itself
+
+def _depth(picture, path):
+    "What the file says and Pillow's mode does not."
     if picture.format == 'PNG':
         with open(path, 'rb') as file:
-            return file.read(25)[-1]
+            return _Depth(file.read(25)[-1], False)
     if picture.format == 'TIFF':
-        return max(picture.tag_v2.get(258, (1,)))
-    return 8
+        return _Depth(max(picture.tag_v2.get(258, (1,))), picture.tag_v2.get(262) == 0)
+    return _Depth(8, False)
 
-def _pixels(picture, path, bits):
+def _pixels(picture, path, depth):
     "One frame as uint8, uint16 or float32, rows × columns, or with three channels."
     mode = picture.mode
     if mode in ('CMYK', 'LAB', 'HSV'):
@@ -64,11 +70,11 @@ def _pixels(picture, path, bits):
     if mode == 'I':
         raise ValueError(f"{path}: holds whole numbers of 32 bits, and nothing says which is white; "
                          "divide them yourself, then as_image")
-    if bits > 8 and mode not in ('I;16', 'I;16B', 'I;16L', 'F'):
-        raise ValueError(f"{path}: holds {bits} bits per channel in {mode}, of which only 8 would be read; "
+    if depth.bits > 8 and mode not in ('I;16', 'I;16B', 'I;16L', 'F'):
+        raise ValueError(f"{path}: holds {depth.bits} bits per channel in {mode}, of which only 8 would be read; "
                          "save it with 8 bits, as 16-bit grey, or as .npy")
     if mode.startswith('I;16'):
-        return _sixteen(picture, path, bits)
+        return _sixteen(np.asarray(picture).astype('uint16'), path, depth)
     if mode == 'F':
         return np.asarray(picture)
     if 'transparency' in picture.info or mode in ('LA', 'PA', 'RGBA', 'La', 'RGBa'):
@@ -81,15 +87,15 @@ def _pixels(picture, path, bits):
         return np.asarray(picture.convert('L'))
     return np.asarray(_in_srgb(picture.convert('RGB')))
 
-def _sixteen(picture, path, bits):
-    "Grey of more than 8 bits, stretched to 16."
-    values, full = np.asarray(picture).astype('uint16'), 2**bits - 1
-    if picture.format == 'TIFF' and picture.tag_v2.get(262) == 0:            # white is zero
+def _sixteen(values, path, depth):
+    "Grey of more than 8 bits."
+    full = 2**depth.bits - 1
+    if depth.white_is_zero:
         values = full - values
-    if bits == 16 and 0 < values.max() < 4096:
+    if depth.bits == 16 and 0 < values.max() < 4096:
         warnings.warn(f"{path}: uses only {int(values.max()).bit_length()} of its 16 bits and will look dark; "
                       "if white is meant to be 4095: x*(65535/4095)", stacklevel=2)
-    return values if bits == 16 else values.astype('float32')/full
+    return values if depth.bits == 16 else values.astype('float32')/full
 
 def _opaque(picture, path):
     "The picture without its alpha, if that says nothing."
@@ -112,7 +118,7 @@ def _in_srgb(picture):
     except (OSError, ImageCms.PyCMSError):
         return picture                                                       # no profile, or one that is damaged
 
-# %% ../../nbs/images/05_pictures.ipynb #d3377839
+# %% ../../nbs/images/05_pictures.ipynb #3af75a69
 def read_picture(
     path, # PNG, JPEG, TIFF, GIF, BMP, PPM or WebP
     frames:bool=False, # Read a file with several frames, each as one record?
@@ -126,9 +132,9 @@ def read_picture(
         n = 1 if picture.format == 'MPO' else getattr(picture, 'n_frames', 1)    # MPO: a JPEG with its thumbnail
         if n > 1 and not frames:
             raise ValueError(f"{path}: holds {n} frames, not one picture; with frames=True each is read as one record")
-        bits = _bits(picture, path)
+        depth = _depth(picture, path)
         all_frames = ImageSequence.Iterator(picture) if n > 1 else [picture]
-        stack = [_pixels(ImageOps.exif_transpose(frame), path, bits) for frame in all_frames]
+        stack = [_pixels(ImageOps.exif_transpose(frame), path, depth) for frame in all_frames]
         said = note_in(_texts(picture))
     if len({frame.shape for frame in stack}) > 1:
         raise ValueError(f"{path}: its frames differ in size or colour: {sorted({frame.shape for frame in stack})}")
@@ -201,7 +207,7 @@ def _resolution(x):
     mm = spacing_mm(x)
     return dict(dpi=(25.4/mm[1], 25.4/mm[0])) if mm else {}
 
-# %% ../../nbs/images/05_pictures.ipynb #fe301837
+# %% ../../nbs/images/05_pictures.ipynb #dd31d8d4
 def read_mask_picture(
     path, # A picture file
 ): # int8, dims (y, x)
@@ -211,7 +217,7 @@ def read_mask_picture(
         if getattr(picture, 'n_frames', 1) > 1:
             raise ValueError(f"{path}: holds {picture.n_frames} frames, a mask is one")
         lossy, mode = picture.format in ('JPEG', 'MPO'), picture.mode
-        values = np.asarray(picture) if mode == 'P' else _pixels(picture, path, _bits(picture, path))
+        values = np.asarray(picture) if mode == 'P' else _pixels(picture, path, _depth(picture, path))
         said = note_in(_texts(picture))
     if values.ndim == 3 and (values == values[..., :1]).all():
         values = values[..., 0]

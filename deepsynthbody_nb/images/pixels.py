@@ -200,7 +200,7 @@ def spacing_mm(
         return None
     return tuple(float(x[side][-1] - x[side][0])/(x.sizes[side] - 1) for side in ('y', 'x'))
 
-# %% ../../nbs/images/00_pixels.ipynb #1d88303d
+# %% ../../nbs/images/00_pixels.ipynb #daa1ea7e
 FILTERS = ('nearest', 'box', 'bilinear', 'bicubic', 'lanczos')  # of Pillow
 
 def resize(
@@ -226,10 +226,13 @@ def resize(
     return edited(changed, f"resized from {x.sizes['y']} × {x.sizes['x']} to {rows} × {columns}")
 
 def _nearest(x, rows, columns):
-    "The pixels under the new pixels' centres, as Pillow's NEAREST."
-    down = ((np.arange(rows) + .5)*x.sizes['y']/rows).astype(int)
-    across = ((np.arange(columns) + .5)*x.sizes['x']/columns).astype(int)
-    return x.values[..., down[:, None], across]
+    "The pixels that Pillow takes as the nearest."
+    from PIL import Image
+    chosen = []
+    for size, wanted in ((x.sizes['y'], rows), (x.sizes['x'], columns)):
+        numbers = Image.fromarray(np.arange(size, dtype='int32')[None])
+        chosen.append(np.asarray(numbers.resize((wanted, 1), Image.Resampling.NEAREST))[0])
+    return x.values[..., chosen[0][:, None], chosen[1]]
 
 def _filtered(x, rows, columns, how):
     "Every plane through Pillow's filter."
