@@ -256,7 +256,7 @@ def _check_set(own, engine):
     if own.measures and own.kind != 'ecg':
         raise ValueError(f"measures are those of ECGs; {own.card.name!r} makes {own.kind}")
     own.card.function('draw')
-    if own.card.has_weights or own.card.train:
+    if own.card.has_weights or own.card.network:
         weights_file(own.card)
     needs = [('pyarrow', 'measures=True', own.measures), ('distributed', "engine='dask'", engine == 'dask')]
     for needed, what, asked in needs:

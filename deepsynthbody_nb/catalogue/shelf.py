@@ -116,7 +116,7 @@ def cards(): # DataFrame indexed by name
         if not card.is_generator:
             continue
         patients = sum(data.get('patients', 0) for data in card.learned_from)
-        trained = card.has_weights or not card.train
+        trained = card.has_weights or not card.network
         rows[name] = dict(system=card.system, family=card.family, version=card.version, makes=_what(card.makes),
                           takes=', '.join(card.takes), licence=card.licence, trained=trained,
                           patients=patients or None) | card.measured
@@ -127,7 +127,7 @@ def body(): # DataFrame indexed by organ system
     import pandas as pd
     found = {system: dict(doors=set(), generators=[]) for system in SYSTEMS}
     for name, card in _shelf().items():
-        if card.is_generator and (card.has_weights or not card.train):
+        if card.is_generator and (card.has_weights or not card.network):
             system, _, door = card.system.partition('.')
             row = found.setdefault(system, dict(doors=set(), generators=[]))
             row['doors'].add(door)
