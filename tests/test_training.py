@@ -180,3 +180,15 @@ def test_the_shell_trains_and_goes_on(tmp_path, records):
     assert main(['train', str(tmp_path/'run'), '--records', str(records), '--model', 'small', '--steps', '3', '--batch', '4', '--tracking', 'none']) == 0
     assert main(['train', str(tmp_path/'run'), '--resume']) == 0
     assert main(['train', str(tmp_path/'other')]) == 2
+
+
+def test_an_exported_run_is_a_generator(tmp_path, whole):
+    from deepsynthbody_nb.bulk import make_set, verify
+    from deepsynthbody_nb.records.provenance import sentence
+    whole.export(tmp_path/'mine')
+    x = ecg.sample(3, seed=1, leads=['II'], generator=tmp_path/'mine')
+    assert x.shape == (3, 1, 256) and sentence(x[2]) == 'synthetic: generator run step 40, seed 1, record 2'
+    assert x[2].equals(ecg.sample(3, seed=1, leads=['II'], generator=tmp_path/'mine')[2])
+    folder = make_set(5, tmp_path/'set', generator=tmp_path/'mine', leads=['II'], seed=1, progress=False)
+    assert len(verify(folder, generator=tmp_path/'mine', progress=False)) == 0
+    with pytest.raises(ValueError, match="makes only II; pass leads"): ecg.sample(1, generator=tmp_path/'mine')

@@ -13,6 +13,8 @@ import contextlib, dataclasses, hashlib, json, os, subprocess, sys, time, warnin
 from pathlib import Path
 import numpy as np, pandas as pd, torch, xarray as xr
 from .. import __version__
+from ..catalogue.card import Card, toml
+from ..catalogue.shelf import find
 from ..evaluation.generation import compare_measures, nearest, spread
 from ..records.arguments import whole
 from ..records.writing import made_folder, written_whole
@@ -403,7 +405,7 @@ class Run:
         return x.assign_attrs(provenance='synthetic', model=self.folder.name, version=f'step {step}', seed=1)
 
     def export(self, out_dir, step:int=None)->Path: # of the weights
-        "Weights and a card beside them, to give away."
+        "Weights and cards beside them, for people and for programs, to give away: a folder that `ecg.sample(generator=…)` and `make_set` take."
         kept = self.checkpoints()
         if not kept or step is not None and step not in kept: raise ValueError(f"{self.folder}: has no generator of step {step}; there are {', '.join(map(str, kept)) or 'none yet'}")
         step, out_dir = kept[-1] if step is None else step, made_folder(out_dir)
@@ -413,8 +415,20 @@ class Run:
             f'| Settings | batch {self.plan.batch}, seed {self.plan.seed}, {self.plan.settings or "defaults"} |', f'| SHA-256 | {hashlib.sha256(content).hexdigest()} |', f'| Made with | deepsynthbody_nb {__version__} |', '']
         if step in quality.index: card += ['| measure of the samples | value |', '|---|---|', *(f'| {k} | {v:.3f} |' for k, v in quality.loc[step].items()), '']
         card += ['To be filled in by hand: where the records come from, their licence and what it asks for, and what the generator must not be used for.', '']
-        with written_whole(out_dir, ['README.md', 'weights.safetensors']) as aside: (aside/'weights.safetensors').write_bytes(content); (aside/'README.md').write_text('\n'.join(card))
+        files = {'weights.safetensors': content, 'README.md': '\n'.join(card).encode(), 'card.toml': toml(self._card(out_dir, step, content, about)).encode()}
+        with written_whole(out_dir, files) as aside:
+            for name, text in files.items():
+                (aside/name).write_bytes(text)
         return out_dir/'weights.safetensors'
+
+    def _card(self, out_dir, step, content, about):
+        "What makes an exported run a generator like any other."
+        base = find(self.plan.model)
+        makes = base.makes | {k: float(v) for k, v in self.plan.settings.items() if k in base.makes}
+        return Card(self.folder.name, out_dir, f'{base.name}, trained on {about["records"]} records', f'step {step}', base.system, base.family,
+            draw=base.draw if base.takes else 'deepsynthbody_nb.generators.wavegan:draw', check=base.check, network=base.network,
+            weights='weights.safetensors', sha256=hashlib.sha256(content).hexdigest(), licence='not stated', makes=makes, takes=base.takes,
+            learned_from=(dict(name=Path(self.plan.records).name, licence='not stated', records=about['records']),))
 
 def _at_it(folder):
     "Is a process at this run?"
