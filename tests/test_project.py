@@ -40,6 +40,19 @@ def test_notebooks_are_committed_clean():
     assert dirty == [], 'run nbdev-clean'
 
 
+def test_imports_have_cells_of_their_own():
+    "The site runs every cell that imports, and no other, before it draws a page: such a cell may not need one that was not run."
+    mixed = []
+    for path in (p for p in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts):
+        for cell in json.loads(path.read_text())['cells']:
+            source = ''.join(cell['source'])
+            if cell['cell_type'] != 'code' or any(f'#| {flag}' in source for flag in ('export', 'eval: false')): continue
+            body = ast.parse(''.join(line for line in source.splitlines(keepends=True) if not line.startswith(('%', '!')))).body
+            imports = [isinstance(node, ast.Import | ast.ImportFrom) for node in body]
+            if any(imports) and not all(imports): mixed.append(f'{path.relative_to(ROOT)}: {cell["id"]}')
+    assert mixed == []
+
+
 def test_readme_is_made_from_the_index():
     spec = importlib.util.spec_from_file_location('build_docs', ROOT/'tools'/'build_docs.py')
     build_docs = importlib.util.module_from_spec(spec); spec.loader.exec_module(build_docs)
