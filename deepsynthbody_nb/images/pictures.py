@@ -50,8 +50,8 @@ def _opened(path):
 
 # %% ../../nbs/images/05_pictures.ipynb #be1321eb
 class _Depth(NamedTuple):
-    bits: int                                                                # per channel in the file, not in Pillow
-    white_is_zero: bool                                                      # in a TIFF of 16 bits; Pillow turns 8 itself
+    bits: int                                                              # per channel in the file, not in Pillow
+    white_is_zero: bool                                                    # in a TIFF of 16 bits; Pillow turns 8 itself
 
 def _depth(picture, path):
     "What the file says and Pillow's mode does not."
