@@ -48,7 +48,7 @@ def test_every_exported_name_is_documented(page):
         if module.ispkg or module.name.endswith('_modidx'): continue
         loaded = importlib.import_module(module.name)
         room, stem = module.name.split('.')[-2:]
-        html = next(t for p, t in text.items() if p.stem == stem and p.parent.name == (room if (SITE/room).is_dir() else 'systems'))
+        html = next(t for p, t in text.items() if p.stem == stem.strip('_') and p.parent.name == (room if (SITE/room).is_dir() else 'systems'))
         for name in loaded.__all__:
             item = getattr(loaded, name)
             shown = f'id="{name.lower().replace("_", "-")}"' in html if inspect.isfunction(item) or inspect.isclass(item) else f'>{name}<' in html

@@ -52,9 +52,10 @@ def first_channels(
             return None                                          # may take anything: leads by time, time by leads
     return None
 
-# %% ../../nbs/classifiers/02_declared.ipynb #1b227f15
+# %% ../../nbs/classifiers/02_declared.ipynb #cb199056
 OUTPUTS = ('sigmoid', 'softmax', 'probability')
 
+# %% ../../nbs/classifiers/02_declared.ipynb #1b227f15
 class Declared(nn.Module):
     "A network of others with names for what it takes and returns; made by `declared`."
     def __init__(self, network, classes, leads, rate, output, shortest_s):
