@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd, torch
 import torch.nn.functional as F
 from deepsynthbody_nb.cardiovascular import ecg
-from deepsynthbody_nb.training.gan import published_gan, stream
+from deepsynthbody_nb.catalogue.shelf import find
+from deepsynthbody_nb.training.gan import GANLesson, stream
 
 HERE, BATCH, ROUNDS = Path(__file__).resolve().parent, 16, 2
 
@@ -49,7 +50,7 @@ def plain_teach_generator(game, optimiser, draw):
 def measure(which):
     "In a process of its own: a critic's turn and a generator's, the first of each; seconds, and peak memory."
     torch.set_num_threads(2)
-    game = published_gan('pulse2pulse', ecg.sample(32, seed=0, leads=8), batch=BATCH, critic_steps=1)
+    game = GANLesson(ecg.sample(32, seed=0, leads=8), find('pulse2pulse'), batch=BATCH, critic_steps=1)
     plain = {k: torch.optim.Adam(n.parameters(), 1e-4, (.5, .9)) for k, n in game.networks.items()}
     def critic_turn(draw):
         if which == 'plain': plain_teach_critic(game, plain['critic'], game.real[torch.randint(32, (BATCH,), generator=draw)], draw)

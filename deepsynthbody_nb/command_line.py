@@ -158,7 +158,7 @@ def verify(
 def train(
     folder:str, # of the run, new or to be resumed
     records:str=None, # folder with ECG files, or Zarr store; not needed to resume
-    model:str='conditional', # small, pulse2pulse, wavegan or conditional
+    model:str=None, # card of the generator to train: its name, or a folder; the conditional one if not given
     table:str=None, # CSV of what is known of the records
     steps:int=None, # of the training
     batch:int=None, # records a step
@@ -172,13 +172,19 @@ def train(
 ):
     "Train a generator on your own ECGs, or go on"
     import subprocess
+    from deepsynthbody_nb.generators.flow import CARD
     from deepsynthbody_nb.training.runs import Run, plan_run
     if not resume:
-        if records is None: raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
+        if records is None:
+            raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
         chosen = {k: v for k, v in dict(steps=steps, batch=batch).items() if v is not None}
-        plan_run(folder, model, records, table=table, seed=seed, devices=devices, nodes=nodes, accelerator=accelerator, precision=precision, tracking=None if tracking == 'none' else tracking, **chosen)
-    ended = subprocess.call([sys.executable, '-m', 'deepsynthbody_nb.training.runs', folder])        # which starts itself again for each further device
-    if ended: raise ValueError(f"{folder}: {Run(folder).state().get('why', f'the run ended with {ended}')}")
+        plan_run(folder, model or CARD, records, table=table, seed=seed, devices=devices, nodes=nodes,
+                 accelerator=accelerator, precision=precision, tracking=None if tracking == 'none' else tracking,
+                 **chosen)
+    command = [sys.executable, '-m', 'deepsynthbody_nb.training', folder]    # starts itself for each further device
+    ended = subprocess.call(command)
+    if ended:
+        raise ValueError(f"{folder}: {Run(folder).state().get('why', f'the run ended with {ended}')}")
 
 def evaluate(
     real:str, # real records that were not trained on: folder with ECG files, a set, a Zarr store, or images (with masks/)

@@ -2,11 +2,13 @@
 import json, os, random, signal, socket, subprocess, sys, time
 import numpy as np, pandas as pd, pytest, torch
 import deepsynthbody_nb.cardiovascular.ecg as ecg
+from deepsynthbody_nb.catalogue.shelf import find
 from deepsynthbody_nb.command_line import main
 from deepsynthbody_nb.signals.files import write
-from deepsynthbody_nb.training.gan import GAN, small_gan, two_seconds
+from deepsynthbody_nb.training.gan import GAN, GANLesson, two_seconds
+from deepsynthbody_nb.training.process import train
 from deepsynthbody_nb.training.records import hold_back, public_table, read_records, resample
-from deepsynthbody_nb.training.runs import Run, plan_run, start, train
+from deepsynthbody_nb.training.runs import Run, plan_run, start
 
 KILLS = int(os.environ.get('KILLS', 1))
 SMALL = dict(steps=40, batch=8, save_every=5, sample_every=20, critic_steps=2, threads=1, tracking=None)
@@ -62,7 +64,7 @@ def test_two_processes_learn_what_one_does(tmp_path, records, tell, model, steps
     "In double precision, since Adam makes much of a rounding error: what is left is 1e-16, grown by the game."
     one, two = (plan_run(tmp_path/str(n), model, records, steps=steps, sample_every=steps, batch=8, threads=1, accelerator='cpu', precision='64-true', tracking=None, **{several: n}) for n in (1, 2))
     with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]
-    begun = lambda rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training.runs', two.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
+    begun = lambda rank: subprocess.Popen([sys.executable, '-m', 'deepsynthbody_nb.training', two.folder], env=os.environ | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), NODE_RANK=str(rank)))
     processes = [begun(0), *([begun(1)] if several == 'nodes' else [])]      # two machines, which here are one
     try:
         assert train(one.folder, say=lambda *a: None) == 'finished'
@@ -87,7 +89,7 @@ def test_mixed_precision_learns_much_the_same(tmp_path, records, model):
 
 @pytest.mark.parametrize('n', [1, 3])
 def test_few_records_are_enough(n):
-    game = small_gan(two_seconds(ecg.sample(n, seed=0)), critic_steps=1, batch=4)
+    game = GANLesson(two_seconds(ecg.sample(n, seed=0)), find('small'), critic_steps=1, batch=4)
     assert all(np.isfinite(v) for v in (game.step(0) | game.step(1)).values())
 
 

@@ -58,13 +58,14 @@ class Card:
     family: str = ''                 # kind of network
     draw: str = ''                   # function (n, seed, start, *, device, condition) -> DataArray or Dataset
     draw_many: str = ''              # the same, faster, to within the last digit that sets keep
-    train: str = ''                  # class of its training lesson
+    train: str = ''                  # class of its training lesson, a `Lesson`; '' if it cannot be trained here
     controls: str = ''               # function that gives a dict of named latent controls
     check: str = ''                  # function (requests, n) that raises for what [takes] cannot say
     network: str = ''                # function that builds the network, untrained, for families with several
     weights: str = ''                # file beside the card, or 'package:path' inside an installed package
     sha256: str = ''                 # of that file
     licence: str = ''                # of the weights
+    lesson: dict = field(default_factory=dict)        # usual settings of its training: steps, batch, learning_rate, …
     makes: dict = field(default_factory=dict)         # kind, leads or shape, samples, rate, units
     takes: dict = field(default_factory=dict)         # what may be requested: names, or a range [low, high]
     learned_from: tuple = ()                          # data sets: name, licence, records, patients, citation
@@ -97,7 +98,7 @@ class Card:
         return function(n, seed, start, device=device, condition=condition, **extra)
 
 # %% ../../nbs/catalogue/00_card.ipynb #3ea48255
-_TABLES = ('makes', 'takes', 'measured')
+_TABLES = ('lesson', 'makes', 'takes', 'measured')
 _KEYS = {f.name for f in dataclasses.fields(Card)} - {'folder'}
 
 def read_card(
