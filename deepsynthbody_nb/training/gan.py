@@ -1,4 +1,4 @@
-r"""The WGAN-GP game that taught Pulse2Pulse and WaveGAN\*, in a few lines a class can read: what the critic plays for, what the generator plays for, and why the critic's slope is held at one.
+"""The WGAN-GP game that taught the published generators, in a few lines that a class can read.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/gan.html.md"""
 

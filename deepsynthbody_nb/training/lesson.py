@@ -1,4 +1,4 @@
-"""What a training run needs of a network, and nothing else: where to begin, one step, some samples, and what they are worth.
+"""What a training run needs of a network: where to begin, one step, some samples, and what they are worth.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/lesson.html.md"""
 

@@ -1,4 +1,4 @@
-"""A training is a process of its own, in a folder of its own: it can be watched, paused, killed, continued and compared with others.
+"""A training is a process and a folder of its own: watch it, pause it, go on with it, compare it.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/runs.html.md"""
 

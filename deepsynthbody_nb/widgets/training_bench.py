@@ -425,7 +425,7 @@ def _told(name, plan, at, numbers, quality):
     "A run's state in one line."
     state = dict(killed='its process is gone; Resume goes on from its last checkpoint', failed=at.get('why', 'failed')).get(at['state'], at['state'])
     steps = at.get('steps') or plan.steps
-    return f'<div><b>{html.escape(name)}</b> · {plan.model} · step {_step(at, numbers):,} of {steps:,} · <span class="{"wrong" if at["state"] in ("failed", "killed") else "said"}">{html.escape(state)}</span></div>'
+    return f'<div><b>{html.escape(name)}</b> · {html.escape(plan.card.name)} · step {_step(at, numbers):,} of {steps:,} · <span class="{"wrong" if at["state"] in ("failed", "killed") else "said"}">{html.escape(state)}</span></div>'
 
 def _repeated(said, most=6):
     "The last lines a run said, its warnings marked."
