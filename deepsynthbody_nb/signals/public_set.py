@@ -1,4 +1,4 @@
-"""The 121,977 records that the authors of the generator published, as people have them on disk: files of eight columns, and a table of MUSE's measurements.
+"""The records that the generator's authors published, as people have them: files, and MUSE's measurements.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/public_set.html.md"""
 
@@ -34,7 +34,8 @@ def read_muse_table(
     "MUSE's measurements of the set; raises `ValueError` without a column patid, or for a number that comes twice."
     table = pd.read_csv(path, skipinitialspace=True, encoding='utf-8-sig', low_memory=False)
     if 'patid' not in table:
-        raise ValueError(f"{path}: has no column patid, the numbers of the files; it has {', '.join(table.columns[:8])}")
+        raise ValueError(f"{path}: has no column patid, the numbers of the files; "
+                         f"it has {', '.join(table.columns[:8])}")
     numbers = pd.to_numeric(table.patid, errors='coerce')
     if (numbers.isna() | (numbers % 1 != 0) | (numbers < 0)).any():
         raise ValueError(f"{path}: its column patid holds something that is no number of a file")
@@ -53,7 +54,8 @@ def find_muse_table(
     folder = Path(folder).resolve()
     found = [path for place in (folder, folder.parent) for path in sorted(place.glob('*.csv')) if _names_files(path)]
     if len(found) > 1:
-        raise ValueError(f"{folder}: {found[0].name} and {found[1].name} both have a column patid; choose one with table=")
+        raise ValueError(f"{folder}: {found[0].name} and {found[1].name} both have a column patid; "
+                         "choose one with table=")
     return found[0] if found else None
 
 def _names_files(path):
