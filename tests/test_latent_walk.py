@@ -2,7 +2,10 @@
 import contextlib, functools, os, socket, statistics, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 import nbformat, numpy as np, pytest
+from deepsynthbody_nb.catalogue.card import Card
+from deepsynthbody_nb.catalogue.shelf import find
 from deepsynthbody_nb.signals.files import read
+from deepsynthbody_nb.signals.measure import measure
 from deepsynthbody_nb.widgets import LatentWalk, static_walk
 
 WALK = "from deepsynthbody_nb.widgets import LatentWalk\nwalk = LatentWalk(seed=0, folder='saved')\nwalk"
@@ -229,15 +232,55 @@ def test_a_script_can_use_it(tmp_path):
     walk.close(); other.close()
 
 
+METRONOME = """
+import numpy as np
+from deepsynthbody_nb.latent.steering import Steering
+from deepsynthbody_nb.records.provenance import made
+from deepsynthbody_nb.signals.leads import LEADS_8, as_ecg
+
+
+class Metronome(Steering):
+    controls = dict(heart_rate='heart_rate_bpm')
+    def start(self, seed): return np.array([60. + seed])
+    def move(self, latent, values): return latent + 10*np.atleast_1d(values.get('heart_rate', 0))
+    def decode(self, latent):
+        phase = np.arange(5000)/500*latent[:, None]/60
+        beats = np.exp(-((phase + .5) % 1 - .5)**2/.0004).astype('float32')
+        return made(as_ecg(np.repeat(beats[:, None], 8, 1), 500, LEADS_8), self.card.name)
+
+
+def draw(n, seed, start=0, *, device='cpu', condition=None): return Metronome(None).decode(np.full(n, 60. + seed))
+"""
+
+
+@as_script
+def test_any_generator_whose_card_names_its_controls(tmp_path):
+    (tmp_path/'steer.py').write_text(METRONOME)
+    (tmp_path/'card.toml').write_text('name = "metronome"\nsystem = "cardiovascular.ecg"\ndraw = "steer.py:draw"\nlicence = "MIT"\ncontrols = "steer.py:Metronome"\n[makes]\nkind = "ecg"\nleads = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]\nsamples = 5000\nrate = 500\nunits = "mV"\n')
+    walk = LatentWalk(seed=10, generator=tmp_path, folder=tmp_path)
+    walk.values = dict(heart_rate=2)
+    assert 'metronome' in walk._page.said['title'] and abs(measure(walk.ecg).heart_rate_bpm.item() - 90) < 1
+    assert walk.save(tmp_path/'walk.gif').read_bytes()[:3] == b'GIF'
+    walk.close()
+
+
+@as_script
+def test_an_exported_run_says_that_it_has_none(tmp_path):
+    card = find('pulse2pulse')
+    other = Card(**vars(card) | dict(name='mine', sha256='0'*64))
+    with pytest.raises(ValueError, match='mine: the named controls were measured for the weights of'): LatentWalk(generator=other)
+    with pytest.raises(ValueError, match="'mine' has no named controls"): LatentWalk(generator=Card(**vars(other) | dict(controls='')))
+
+
 @as_script
 def test_far_out_is_said(monkeypatch):
-    import deepsynthbody_nb.widgets.latent_walk as module
+    import deepsynthbody_nb.latent.controls as module
     monkeypatch.setattr(module, 'reach', lambda latent: np.array([1.37]))
     walk = LatentWalk(controls=('heart_rate',))
     assert '1.4 times' in walk._page.said['warning']; walk.close()
 
 
-@pytest.mark.parametrize('wrong, said', [(dict(controls=('pulse',)), 'known are heart_rate'), (dict(controls=()), 'at least one'), (dict(seed=-1), 'whole number'), (dict(seed=1.5), 'whole number')])
+@pytest.mark.parametrize('wrong, said', [(dict(controls=('pulse',)), 'known are heart_rate'), (dict(controls=()), 'at least one'), (dict(seed=-1), 'whole number'), (dict(seed=1.5), 'whole number'), (dict(generator='wavegan'), "'wavegan' has no named controls"), (dict(generator='conditional'), 'ask it by condition='), (dict(generator='nobody'), 'unknown generator')])
 def test_wrong_arguments_are_named(wrong, said):
     with pytest.raises(ValueError, match=said): LatentWalk(**wrong)
 

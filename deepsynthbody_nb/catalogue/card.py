@@ -59,7 +59,7 @@ class Card:
     draw: str = ''                   # function (n, seed, start, *, device, condition) -> DataArray or Dataset
     draw_many: str = ''              # the same, faster, to within the last digit that sets keep
     train: str = ''                  # class of its training lesson, a `Lesson`; '' if it cannot be trained here
-    controls: str = ''               # function that gives a dict of named latent controls
+    controls: str = ''               # class of its steering, if its records are moved by named controls
     check: str = ''                  # function (requests, n) that raises for what [takes] cannot say
     network: str = ''                # function that builds the network, untrained, for families with several
     weights: str = ''                # file beside the card, or 'package:path' inside an installed package
@@ -96,6 +96,13 @@ class Card:
         function = self.function('draw_many' if many and self.draw_many else 'draw')
         extra = dict(card=self) if 'card' in inspect.signature(function).parameters else {}
         return function(n, seed, start, device=device, condition=condition, **extra)
+
+    def steering(self): # `Steering`
+        "How the generator's records are moved by named controls; raises `ValueError` if it has none."
+        if not self.controls:
+            requests = '; ask it by condition=, as in sample' if self.takes else ''
+            raise ValueError(f"the generator {self.name!r} has no named controls{requests}")
+        return self.function('controls')(self)
 
 # %% ../../nbs/catalogue/00_card.ipynb #3ea48255
 _TABLES = ('lesson', 'makes', 'takes', 'measured')

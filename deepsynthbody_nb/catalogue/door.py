@@ -186,8 +186,4 @@ class Door:
 
     def controls(self, generator=None)->dict: # name: what it steers
         "The named latent controls of a generator; raises `ValueError` if it has none."
-        card = self.card(generator)
-        if not card.controls:
-            asked = "; ask it by condition=, as in sample" if card.takes else ''
-            raise ValueError(f"the generator {card.name!r} has no named controls{asked}")
-        return card.function('controls')()
+        return self.card(generator).steering().controls

@@ -21,8 +21,7 @@ from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
 from ..generators.pulse2pulse import CARD
-from ..latent.bottleneck import decode, latents, preview, reach
-from ..latent.controls import CONTROLS, move
+from ..catalogue.shelf import find
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
 _MEASURES = {  # column of `measure`: name, unit, digits
@@ -49,38 +48,17 @@ def _cells(now, start):
     "Rows of `measure` as [name, value, unit, change] for the page."
     return [[name, _number(now[column], digits), unit, _change(now[column], start[column], unit, digits)] for column, (name, unit, digits) in _MEASURES.items()]
 
-def _found(control, now):
-    "The measured value of a control, with its unit."
-    _, unit, digits = _MEASURES[CONTROLS[control]]
-    return f"{_number(now[CONTROLS[control]], digits)}{'' if unit == '°' else ' '}{unit}"
+def _found(column, now):
+    "A measured value with its unit; '' for a column that the page does not show."
+    if column not in _MEASURES: return ''
+    _, unit, digits = _MEASURES[column]
+    return f"{_number(now[column], digits)}{'' if unit == '°' else ' '}{unit}"
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #7356daa9
-def _title(seed, values):
+def _title(name, seed, values):
     moved = [f"{_words(k)} {_number(v, 2, '+')} SD" for k, v in values.items() if v]
     if len(moved) > 4: moved[3:] = [f"{len(moved) - 3} more sliders moved"]
-    return ' · '.join(['synthetic ECG', CARD, 'given latent' if seed is None else f'seed {seed}', *moved])
-
-def _warning(latent):
-    "In plain words, how far a latent lies outside the ordinary, or what of a given record it misses; '' if neither."
-    out = float(reach(latent)[0])
-    if out <= 1 and latent.unreached[0]:
-        return f"The generator does not reach the given record: {latent.unreached[0]}. What you see is another heart."
-    return '' if out <= 1 else f"Outside the ordinary: {out:.1f} times as far out as 999 of 1,000 of the generator's own records. What you see may be no heart's doing."
-
-def _code(seed, values):
-    "Python lines that make the record again."
-    moved = {k: v for k, v in values.items() if v}
-    door = 'import deepsynthbody_nb.cardiovascular.ecg as ecg\n\n'
-    if seed is not None and not moved: return f"{door}x = ecg.sample(1, seed={seed})[0]"
-    if seed is not None and len(moved) == 1: return f"{door}x = ecg.vary({next(iter(moved))!r}, [{next(iter(moved.values()))}], seed={seed})[0]"
-    start = 'latent' if seed is None else f'latents(1, seed={seed})'
-    return _ROOMS + f"x = to_12_lead(decode(move({start}, {moved})))[0]" + ('   # latent: the one you gave to LatentWalk' if seed is None else '')
-
-_ROOMS = """from deepsynthbody_nb.latent.bottleneck import decode, latents
-from deepsynthbody_nb.latent.controls import move
-from deepsynthbody_nb.signals.leads import to_12_lead
-
-"""
+    return ' · '.join(['synthetic ECG', name, 'given latent' if seed is None else f'seed {seed}', *moved])
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #a20d1d85
 def _bytes(microvolt): return microvolt.astype('<i2').tobytes()
@@ -94,11 +72,11 @@ def _one_thread():
     try: yield
     finally: torch.set_num_threads(before)
 
-def _decoded(start, values):
+def _decoded(steering, start, values):
     "The latent moved, and its ECG in µV, shape (8, 5000); that it is far out is for the page to say."
     with _one_thread(), warnings.catch_warnings(action='ignore'):
-        latent = move(start, values) if values else start
-        return latent, preview(latent)[0]
+        latent = steering.move(start, values) if values else start
+        return latent, steering.preview(latent)[0]
 
 def _aside(job, then, wait=0):
     "Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once where there is none."
@@ -118,17 +96,21 @@ class _Page(anywidget.AnyWidget):
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #cf280392
 class LatentWalk(widgets.VBox):
-    """Sliders through the generator's latent space, for JupyterLab and Voila.
+    """Sliders through a generator's latent space, for JupyterLab and Voila.
 
-    Raises `ValueError` for unknown controls, a wrong seed, and a latent of several records."""
+    Raises `ValueError` for a generator without named controls, unknown controls, a wrong seed, and a latent of several records."""
     def __init__(self,
         seed:int=0, # Seed of the start record
-        controls=tuple(CONTROLS), # Names of the sliders; all known ones if not given
+        controls=None, # Names of the sliders; all known ones if not given
         latent=None, # Latent of one record to start from, instead of a seed
         folder='.', # Where the buttons save
+        generator=CARD, # Which generator, one with named controls: name, or folder with a card.toml
     ):
-        if unknown := [c for c in controls if c not in CONTROLS]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(CONTROLS)}")
-        if not controls: raise ValueError(f"a walk needs at least one control; known are {', '.join(CONTROLS)}")
+        self._steering = find(generator).steering()
+        known = self._steering.controls
+        controls = tuple(known) if controls is None else tuple(controls)
+        if unknown := [c for c in controls if c not in known]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
+        if not controls: raise ValueError(f"a walk needs at least one control; known are {', '.join(known)}")
         if latent is not None and len(latent) != 1: raise ValueError(f"a walk starts from the latent of one record, this one holds {len(latent)}; choose one, such as latent[:1]")
         super().__init__()
         self._given, self._folder, self._one_at_a_time = latent, Path(folder), threading.RLock()   # JupyterLab's messages come on more than one thread
@@ -141,12 +123,12 @@ class LatentWalk(widgets.VBox):
     seed = property(lambda self: self._seed, lambda self, seed: self._go(seed, self.values), doc="Seed of the start record, None for a given latent; may be set.")
     values = property(lambda self: {c: self._sliders[c].value for c in self._order}, lambda self, values: self._go(self._seed, values), doc="Control: standard deviations, in the order touched; may be set, in part.")
     _touched = property(lambda self: self._order[-1])
-    code = property(lambda self: _code(self._seed, self.values), doc="Python lines that make the record shown.")
+    code = property(lambda self: self._steering.code(self._seed, self.values), doc="Python lines that make the record shown.")
 
     @property
     def ecg(self):
         "The record shown: DataArray (lead, time), `LEADS_12`, mV."
-        return to_12_lead(decode(self.latent))[0].assign_attrs(seed=self._seed)
+        return to_12_lead(self._steering.decode(self.latent))[0].assign_attrs(seed=self._seed)
 
     def close(self):
         "Stop playing and take the widget off every page."
@@ -187,17 +169,17 @@ def _begin(self:LatentWalk, seed):
     "Take the start record of a seed, or the given latent for None."
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63): raise ValueError(f"a seed is a whole number from 0 to 2**63 - 1; got {seed!r}")
     self._seed = None if seed is None else int(seed)
-    self._start = self._given if seed is None else latents(1, seed=self._seed)
-    self._start_x, self._start_row = _decoded(self._start, {})[1], None
+    self._start = self._given if seed is None else self._steering.start(self._seed)
+    self._start_x, self._start_row = _decoded(self._steering, self._start, {})[1], None
 
 @patch
 def _show(self:LatentWalk):
     "Decode and send, in one message; measures follow when the sliders rest."
     values = self.values
-    self.latent, self._x = _decoded(self._start, values)
+    self.latent, self._x = _decoded(self._steering, self._start, values)
     with self._page.hold_sync():
         self._page.ecg, self._page.start = _bytes(self._x), _bytes(self._start_x)
-        self._say(title=_title(self._seed, values), seed=None if self._seed is None else str(self._seed), code=self.code, warning=_warning(self.latent),
+        self._say(title=_title(self._steering.card.name, self._seed, values), seed=None if self._seed is None else str(self._seed), code=self.code, warning=self._steering.warning(self.latent),
             undo=bool(self._past), touched=_words(self._touched), playing=bool(self._playing), note='')
     self._turn += 1
     turn, x, start = self._turn, self._x, self._start_x
@@ -214,7 +196,7 @@ def _say(self:LatentWalk, **words): self._page.said = self._page.said | words
 def _measured(self:LatentWalk, now, start):
     self._start_row = start
     self._page.measures = [str(self._turn), *_cells(now, start)]
-    for c, label in self._found.items(): label.value = _found(c, now)
+    for c, label in self._found.items(): label.value = _found(self._steering.controls[c], now)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #77c3c700
 @patch
@@ -287,11 +269,11 @@ def save(self:LatentWalk,
     with written_whole(path.parent, [path.name]) as folder: _SAVERS[path.suffix](self, folder/path.name)
     return path
 
-def _save_png(walk, path): draw_ecg(walk.ecg, walk._page.sheet, title=_title(walk.seed, walk.values)).savefig(path, dpi=200)
+def _save_png(walk, path): draw_ecg(walk.ecg, walk._page.sheet, title=_title(walk._steering.card.name, walk.seed, walk.values)).savefig(path, dpi=200)
 
 def _save_gif(walk, path):
     there = np.arange(-2, 2.01, .25)
-    with _one_thread(), warnings.catch_warnings(action='ignore'): x = decode(move(walk._start, walk.values | {walk._touched: there}))
+    with _one_thread(), warnings.catch_warnings(action='ignore'): x = walk._steering.decode(walk._steering.move(walk._start, walk.values | {walk._touched: there}))
     write_gif(x[[*range(len(there)), *range(len(there) - 2, 0, -1)]], path, walk._page.sheet)
 
 _SAVERS = {'.png': _save_png, '.hea': None, '.gif': _save_gif}
@@ -318,21 +300,24 @@ def _packed(waves):
     steps = np.rint(waves*500).astype(np.int16)
     return base64.b64encode(zlib.compress(np.diff(steps, axis=-1, prepend=np.int16(0)).astype('<i2').reshape(-1, 1).view('u1').T.tobytes(), 9)).decode()
 
-def _frame(seed, values, latent, row, start_row):
-    return dict(title=_title(seed, values), code=_code(seed, values), warning=_warning(latent), measures=['', *_cells(row, start_row)])
+def _frame(steering, seed, values, latent, row, start_row):
+    return dict(title=_title(steering.card.name, seed, values), code=steering.code(seed, values), warning=steering.warning(latent), measures=['', *_cells(row, start_row)])
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #07dfaee7
 def static_walk(
     seed:int=0, # Seed of the start record
     controls=('heart_rate', 'r_amplitude', 'qrs_axis', 't_amplitude'), # Names of the sliders; each costs about 0.2 MB
     path=None, # Write a page of its own, too
+    generator=CARD, # As in `LatentWalk`
 )->HTML: # Shows itself as a notebook's output; its text is in `.data`
     "A walk that needs no kernel, for documentation: one slider at a time, in nine steps each, drawn as `LatentWalk` draws."
-    if unknown := [c for c in controls if c not in CONTROLS]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(CONTROLS)}")
-    start, at = latents(1, seed=seed), [{}] + [{c: value} for c in controls for value in _STEPS if value]
-    moved, ecgs = zip(*(_decoded(start, values) for values in at))
+    steering = find(generator).steering()
+    known = steering.controls
+    if unknown := [c for c in controls if c not in known]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
+    start, at = steering.start(seed), [{}] + [{c: value} for c in controls for value in _STEPS if value]
+    moved, ecgs = zip(*(_decoded(steering, start, values) for values in at))
     rows = [_row(x) for x in ecgs]
-    frames = [_frame(seed, *each, rows[0]) | {'found': [_found(c, each[2]) for c in controls]} for each in zip(at, moved, rows)]
+    frames = [_frame(steering, seed, *each, rows[0]) | {'found': [_found(known[c], each[2]) for c in controls]} for each in zip(at, moved, rows)]
     number = iter(range(1, len(at)))
     data = dict(waves=_packed(decimate(np.stack(ecgs)/np.float32(1000), 2, axis=-1)), rate=250, samples=ecgs[0].shape[-1]//2, steps=_STEPS, frames=frames,
         controls=[dict(label=_words(c), frames=[next(number) if value else 0 for value in _STEPS]) for c in controls])
