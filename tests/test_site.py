@@ -30,20 +30,22 @@ def test_every_notebook_has_its_page():
 
 
 def test_pages_are_whole(page, site):
+    wrong = []
     for path in pages():
         page.goto(f'{site}/{path.relative_to(SITE)}')
         broken = page.eval_on_selector_all('img', 'all => all.filter(i => !i.complete || i.naturalWidth === 0).map(i => i.src)')
         links = {re.sub(r'[#?].*', '', a) for a in page.eval_on_selector_all('a[href]', 'all => all.map(a => a.href)')}
         dead = [a for a in links if a.startswith(site) and not (SITE/(a.removeprefix(site).strip('/') or 'index.html')).exists()]
         anchors = page.eval_on_selector_all('a[href^="#"]', 'all => all.filter(a => a.hash.length > 1 && !document.getElementById(decodeURIComponent(a.hash.slice(1)))).map(a => a.hash)')
-        assert (broken, dead, anchors) == ([], [], []), path.name
         told = page.inner_text('article')
-        assert not [odd for odd in ('Traceback', ':::', '.ipynb)') if odd in told], path.name                 # the last: a link that became none
+        odd = [text for text in ('Traceback', ':::', '.ipynb)') if text in told]                              # the last: a link that became none
+        if broken or dead or anchors or odd: wrong.append((path.name, broken, dead, anchors, odd))
+    assert wrong == []
     assert page.console_errors == [] and page.offsite == []
 
 
 def test_every_exported_name_is_documented(page):
-    text = {p: p.read_text() for p in pages()}
+    text, missing = {p: p.read_text() for p in pages()}, []
     for module in pkgutil.walk_packages(deepsynthbody_nb.__path__, 'deepsynthbody_nb.'):
         if module.ispkg or module.name.endswith('_modidx'): continue
         loaded = importlib.import_module(module.name)
@@ -52,7 +54,8 @@ def test_every_exported_name_is_documented(page):
         for name in loaded.__all__:
             item = getattr(loaded, name)
             shown = f'id="{name.lower().replace("_", "-")}"' in html if inspect.isfunction(item) or inspect.isclass(item) else f'>{name}<' in html
-            assert shown, f'{module.name}.{name} is not on its page'
+            if not shown: missing.append(f'{module.name}.{name}')
+    assert missing == []                                                     # those that are not on their page
 
 
 def test_pictures_formulas_and_search(page, site):

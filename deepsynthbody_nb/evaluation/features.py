@@ -26,9 +26,10 @@ from ..records.writing import made_folder, written_whole
 from ..signals.leads import LEADS_8, as_records, to_leads
 from ..signals.resampling import cut, resample
 
-# %% ../../nbs/evaluation/05_features.ipynb #08efe215
+# %% ../../nbs/evaluation/05_features.ipynb #5139fbcc
 FEWEST_RECORDS = 10  # records; below it no figure of the report would mean anything
 
+# %% ../../nbs/evaluation/05_features.ipynb #b70c2df1
 @dataclasses.dataclass
 class Collection:
     "Records of one kind."

@@ -17,9 +17,10 @@ import pandas as pd
 from ..records.arguments import whole
 from .distances import as_features, distances, proportion, told_apart
 
-# %% ../../nbs/evaluation/07_privacy.ipynb #9a74486b
+# %% ../../nbs/evaluation/07_privacy.ipynb #2189735f
 FALSE_POSITIVE_RATES = (.001, .01, .1)  # rates at which the true positives are given
 
+# %% ../../nbs/evaluation/07_privacy.ipynb #bf203d72
 @dataclasses.dataclass
 class Membership:
     "What an attack finds out about membership."
@@ -120,9 +121,10 @@ def _area(members, others, draws, seed):
     drawn = [area(g.choice(members, len(members)), g.choice(others, len(others))) for _ in range(draws)]
     return area(members, others), *np.quantile(drawn, [.025, .975])
 
-# %% ../../nbs/evaluation/07_privacy.ipynb #5ae5c5fc
+# %% ../../nbs/evaluation/07_privacy.ipynb #ac6805fc
 LEAST_LIKENESS = .95  # likeness below which nothing is called a copy
 
+# %% ../../nbs/evaluation/07_privacy.ipynb #b3cb6c73
 def copies(
     synthetic, train, # Thinned records: (n, leads, samples), or images (n, y, x)
     limit:float=LEAST_LIKENESS, # Likeness above which a record is a copy

@@ -17,7 +17,7 @@ from ..records.arguments import one_of, whole
 from ..records.devices import undisturbed
 from .classification import auroc, bootstrap
 
-# %% ../../nbs/evaluation/06_usefulness.ipynb #88607082
+# %% ../../nbs/evaluation/06_usefulness.ipynb #717f778a
 def by_regression(
     train:np.ndarray, labels:pd.DataFrame, # Features (n, features); one column per class: 1, 0, NaN
     test:np.ndarray, # Features (m, features)
@@ -76,9 +76,10 @@ def by_network(
             said = torch.cat([head(body(part).flatten(2).mean(-1)) for part in test.split(256)])
     return pd.DataFrame(said.numpy(), columns=list(labels))
 
+# %% ../../nbs/evaluation/06_usefulness.ipynb #685f93f0
 CLASSIFIERS = {'regression': by_regression, 'network': by_network}
 
-# %% ../../nbs/evaluation/06_usefulness.ipynb #fd8ac6ae
+# %% ../../nbs/evaluation/06_usefulness.ipynb #1070600b
 @dataclasses.dataclass
 class Usefulness:
     "What training shows."
@@ -137,9 +138,11 @@ def usefulness(
     points = pd.DataFrame(points, columns=['records', 'value']).groupby('records', as_index=False).value.mean()
     return Usefulness(table, points, _replaces(points, table.value['TSTR']), tuple(classes))
 
+# %% ../../nbs/evaluation/06_usefulness.ipynb #06b2c4a3
 WAYS = (('TRTR', 'R', 'R'), ('TSTR', 'S', 'R'), ('TRTS', 'R', 'S'), ('TSTS', 'S', 'S'),
         ('real + synthetic', 'R+S', 'R'), ('shuffled labels', 'shuffled', 'R'))
 
+# %% ../../nbs/evaluation/06_usefulness.ipynb #ff0add2e
 def _judged(fit, learn, judge, seed, draws):
     scores = fit(*learn, judge[0], seed)
     labels = judge[1].reset_index(drop=True)

@@ -117,9 +117,10 @@ def fast_pulse2pulse()->FastPulse2Pulse: # On the CPU
     "The published generator in its fast form, made once."
     return FastPulse2Pulse(load_pulse2pulse())
 
-# %% ../../nbs/generators/01_fast.ipynb #882852ed
+# %% ../../nbs/generators/01_fast.ipynb #e6860676
 TOGETHER = 50     # records in one call
 
+# %% ../../nbs/generators/01_fast.ipynb #750485a4
 def draw_many(
     n:int, # How many records
     seed:int, # Of the noise

@@ -93,7 +93,7 @@ def _stored_range(d):
     bits = int(d.BitsStored)
     return (-2**(bits - 1), 2**(bits - 1) - 1) if d.get('PixelRepresentation') else (0, 2**bits - 1)
 
-# %% ../../nbs/images/06_dicom.ipynb #17fc4e93
+# %% ../../nbs/images/06_dicom.ipynb #33ef3d46
 KEPT = {'Modality': 'modality', 'BodyPartExamined': 'body_part', 'ViewPosition': 'view',
         'BurnedInAnnotation': 'burned_in_annotation'}  # DICOM's keyword: our attribute
 IDENTITY = {'PatientName': 'patient_name', 'PatientID': 'patient_id', 'PatientBirthDate': 'patient_birth_date',
@@ -102,6 +102,7 @@ IDENTITY = {'PatientName': 'patient_name', 'PatientID': 'patient_id', 'PatientBi
             'ReferringPhysicianName': 'referring_physician', 'StudyInstanceUID': 'study_uid',
             'SeriesInstanceUID': 'series_uid', 'SOPInstanceUID': 'instance_uid'}  # only if asked for
 
+# %% ../../nbs/images/06_dicom.ipynb #3b21cd70
 def read_dicom(
     path, # A DICOM file
     window=None, # (centre, width) instead of the file's own

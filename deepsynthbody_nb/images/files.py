@@ -75,9 +75,10 @@ def _write_zarr(x, path):
         warnings.simplefilter('ignore')                                      # zarr: not every program reads text
         kept.assign_coords(texts).to_zarr(path, encoding=encoding, zarr_format=3)
 
-# %% ../../nbs/images/01_files.ipynb #6230bec2
+# %% ../../nbs/images/01_files.ipynb #78ffd3b4
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.gif', '.webp', '.ppm', '.pgm', '.dcm', '.npy')
 
+# %% ../../nbs/images/01_files.ipynb #17fcef96
 def read(
     path, # A file; a sequence of files; a folder (see `read_folder`); or a Zarr group
     size=None, # Resize to this: rows and columns, or one number for a square
@@ -226,8 +227,10 @@ def write_mask(
         _write_npy(mask, aside/path.name) if npy else save_mask(mask, aside/path.name)
     return path
 
-# %% ../../nbs/images/01_files.ipynb #ec418aec
+# %% ../../nbs/images/01_files.ipynb #55b634bd
 FORMATS = {'png': '.png', 'jpg': '.jpg', 'tif': '.tif', 'dicom': '.dcm', 'npy': '.npy'}  # of the files in a folder
+
+# %% ../../nbs/images/01_files.ipynb #56589892
 _SETS = ('.npy', '.zarr')  # have room for several records
 
 def write(

@@ -151,9 +151,10 @@ def _texts(picture):
     found = [*getattr(picture, 'text', {}).values(), picture.info.get('comment', ''), picture.getexif().get(270, '')]
     return [text.decode('utf-8', 'replace') if isinstance(text, bytes) else text for text in found]
 
-# %% ../../nbs/images/05_pictures.ipynb #b88a02ca
+# %% ../../nbs/images/05_pictures.ipynb #ebf6ebeb
 BITS = {'.png': (8, 16), '.jpg': (8,), '.jpeg': (8,), '.tif': (8, 16, 32), '.tiff': (8, 16, 32)}  # per channel
 
+# %% ../../nbs/images/05_pictures.ipynb #08f42f67
 def save_image(
     x, # One image
     path, # .png, .jpg or .tif; written at once, `images.files.write` is the careful way

@@ -17,9 +17,10 @@ from ..records.arrays import labelled
 from ..records.chance import numpy_stream
 from ..records.provenance import edited, made
 
-# %% ../../nbs/images/00_pixels.ipynb #33ca75b6
+# %% ../../nbs/images/00_pixels.ipynb #271a58ed
 CHANNELS = ('R', 'G', 'B')  # in this order
 
+# %% ../../nbs/images/00_pixels.ipynb #062fa740
 def _with_axes(values, dims):
     "An ndarray with named axes."
     shape = values.shape
@@ -41,9 +42,10 @@ def _with_axes(values, dims):
     names = ('record', 'y', 'x', 'channel') if colour else ('record', 'y', 'x')
     return xr.DataArray(values, dims=names[-values.ndim:])
 
-# %% ../../nbs/images/00_pixels.ipynb #bc4636c5
+# %% ../../nbs/images/00_pixels.ipynb #5d2842e0
 SPACES = ('sRGB', 'monochrome')  # what attrs['space'] may say
 
+# %% ../../nbs/images/00_pixels.ipynb #fc8a896c
 def as_image(
     x, # DataArray with the dims y and x; or ndarray (y, x), (record, y, x), and in colour with a last axis of 3; 0 … 1
     dims=None, # Names of an ndarray's axes, if the rule does not fit
@@ -200,9 +202,10 @@ def spacing_mm(
         return None
     return tuple(float(x[side][-1] - x[side][0])/(x.sizes[side] - 1) for side in ('y', 'x'))
 
-# %% ../../nbs/images/00_pixels.ipynb #daa1ea7e
+# %% ../../nbs/images/00_pixels.ipynb #7c78adaf
 FILTERS = ('nearest', 'box', 'bilinear', 'bicubic', 'lanczos')  # of Pillow
 
+# %% ../../nbs/images/00_pixels.ipynb #35f4bfbf
 def resize(
     x, # Image, mask (integers), or a dataset of both
     size, # Rows and columns that are wanted; one number for a square

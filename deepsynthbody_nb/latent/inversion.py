@@ -172,8 +172,10 @@ def refine(
         optimiser.step()
     return (own/scale).detach(), coarse.detach(), fine.detach(), loss.detach()
 
-# %% ../../nbs/latent/03_inversion.ipynb #fe8a2f6c
+# %% ../../nbs/latent/03_inversion.ipynb #be99f860
 SECONDS, RATE, SLOWEST = 10, 500, 100   # s and Hz of what the generator makes; Hz that a record needs
+
+# %% ../../nbs/latent/03_inversion.ipynb #e3726b4a
 _MATTERS = .02                          # s: a record is shorter or longer only by more than this
 
 def as_generated(

@@ -11,9 +11,10 @@ __all__ = ['MOST', 'whole', 'one_of', 'all_of', 'between', 'seed_or_drawn']
 import operator
 import secrets
 
-# %% ../../nbs/records/00_arguments.ipynb #b97d9311
+# %% ../../nbs/records/00_arguments.ipynb #cfbfe4a0
 MOST = 2**63 - 1  # the largest seed that PyTorch's generator takes
 
+# %% ../../nbs/records/00_arguments.ipynb #00fc9485
 def whole(
     name:str, # Of the argument
     value, # What was passed

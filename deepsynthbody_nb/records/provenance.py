@@ -15,9 +15,10 @@ from pathlib import Path
 
 from .. import __version__
 
-# %% ../../nbs/records/02_provenance.ipynb #a712042c
+# %% ../../nbs/records/02_provenance.ipynb #bd84a6b4
 REQUESTS = ('superclass', 'sex', 'age', 'heart_rate_bpm')  # coordinates; attrs['requests'] may list others
 
+# %% ../../nbs/records/02_provenance.ipynb #52a198ef
 def made(
     x, # DataArray or Dataset that a generator has just drawn
     model:str, # Name of the card or the run
@@ -142,9 +143,10 @@ def _marks(kind, rest):
         kind = f'synthetic, edited: {history}' if kind == 'synthetic' else f'{kind}: {history}'
     return dict(provenance=kind) | marks
 
-# %% ../../nbs/records/02_provenance.ipynb #b5106863
+# %% ../../nbs/records/02_provenance.ipynb #790e282a
 MEDIA = 'http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia'  # IPTC's term for what a model made
 
+# %% ../../nbs/records/02_provenance.ipynb #b04c08e6
 def _plain(value):
     "A number of NumPy's as Python's own."
     return value.item() if hasattr(value, 'item') else value

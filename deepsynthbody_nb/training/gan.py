@@ -15,6 +15,7 @@ import torch
 
 from ..catalogue.card import Card, load_function
 from ..generators.wavegan import Critic, records_of
+from ..records import chance
 from ..records.arguments import all_of
 from ..records.provenance import made
 from ..signals.leads import as_ecg, as_records, to_leads
@@ -64,7 +65,7 @@ def stream(
     step:int, # From 0
 )->torch.Generator:
     "The random numbers of one step of a run."
-    return torch.Generator().manual_seed((seed*1_000_003 + step*7_919 + 12_345) % 2**63)
+    return chance.stream(seed, step, purpose=12_345)
 
 class Team:
     "The processes that share one batch; without Fabric there is one."

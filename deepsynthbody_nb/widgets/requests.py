@@ -13,9 +13,10 @@ import ipywidgets as widgets
 from ..catalogue.card import Card, is_range
 from ..records.arguments import between
 
-# %% ../../nbs/widgets/04_requests.ipynb #b95dd4b5
+# %% ../../nbs/widgets/04_requests.ipynb #e0bc2af8
 ANY = 'any'    # nothing is requested
 
+# %% ../../nbs/widgets/04_requests.ipynb #5cd481b8
 def spelled(
     name:str, # 'heart_rate_bpm'
 )->str: # 'Heart rate, bpm'
