@@ -61,7 +61,7 @@ def test_readme_is_made_from_the_index():
 
 
 @pytest.mark.parametrize('module, heavy', [
-    ('deepsynthbody_nb.cardiovascular.ecg', ('torch', 'neurokit2', 'wfdb', 'matplotlib')),
+    ('deepsynthbody_nb.cardiovascular.ecg', ('torch', 'neurokit2', 'wfdb', 'matplotlib', 'dask', 'scipy')),
     ('deepsynthbody_nb.command_line', ('torch', 'neurokit2', 'wfdb', 'matplotlib', 'xarray', 'numpy')),
 ])
 def test_import_is_light(module, heavy):

@@ -165,10 +165,10 @@ def dead_leads(
     return [str(n) for n, span in zip(x.lead.values, np.ptp(x.values, axis=-1)) if span < FLAT_MV]
 
 # %% ../../nbs/signals/00_leads.ipynb #e561851f
-INVERSE_DOWER = xr.DataArray(np.array([  # no unit; Edenbrandt & Pahlm 1988, table of the inverse Dower transform
+INVERSE_DOWER = np.array([  # X, Y, Z from `LEADS_8`, no unit; Edenbrandt & Pahlm 1988, table of the inverse Dower transform
     [ .156, -.010, -.172, -.074,  .122,  .231, .239, .194],
     [-.227,  .887,  .057, -.019, -.106, -.022, .041, .048],
-    [ .022,  .102, -.229, -.310, -.246, -.063, .055, .108]], 'float32'), dims=('frank', 'lead'), coords={'frank': list(FRANK), 'lead': list(LEADS_8)})
+    [ .022,  .102, -.229, -.310, -.246, -.063, .055, .108]], 'float32')
 
 # %% ../../nbs/signals/00_leads.ipynb #67575c8c
 def to_frank(
@@ -178,4 +178,6 @@ def to_frank(
 
     Source: Edenbrandt & Pahlm, J Electrocardiol 21:361-367 (1988)."""
     x = to_8_lead(x)
-    return INVERSE_DOWER.dot(x, dim='lead').rename(frank='lead').transpose(*x.dims).assign_attrs(x.attrs)
+    known = dict(frank=list(FRANK), lead=list(LEADS_8))
+    table = xr.DataArray(INVERSE_DOWER, dims=('frank', 'lead'), coords=known)
+    return table.dot(x, dim='lead').rename(frank='lead').transpose(*x.dims).assign_attrs(x.attrs)
