@@ -111,6 +111,8 @@ def test_a_card_from_a_folder_is_a_generator_like_any_other(tmp_path, monkeypatc
     assert catalogue.find(tmp_path/'toy') == card
     with pytest.raises(ValueError, match='unknown generator .colour_noise.; known are'):
         ecg.sample(1, generator='colour_noise')
+    catalogue.remove('colour_noise')
+    assert 'colour_noise' not in catalogue.cards().index and (tmp_path/'toy'/'card.toml').exists()
 
 
 @pytest.mark.parametrize('changes, says', [
