@@ -1,4 +1,4 @@
-"""What one would put into a shell script: generate, draw, measure, convert, download; make whole sets, and check them; train a generator; evaluate a set.
+"""What one would put into a shell script, from one ECG to a whole set, a training and a report.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/command_line.html.md"""
 
@@ -8,8 +8,10 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/command_line.html
 __all__ = ['COMMANDS', 'generate', 'draw', 'measure', 'convert', 'download', 'make_set', 'verify', 'train', 'evaluate', 'main']
 
 # %% ../nbs/systems/01_command_line.ipynb #a82cda01
-import sys, warnings
+import sys
+import warnings
 from pathlib import Path
+
 from fastcore.script import anno_parser
 
 # %% ../nbs/systems/01_command_line.ipynb #5da1d365
@@ -29,11 +31,24 @@ def generate(
 ):
     "Make synthetic ECGs"
     import deepsynthbody_nb.cardiovascular.ecg as ecg
-    asked = dict(superclass=superclass and superclass.split('|'), sex=sex, age=age, heart_rate_bpm=heart_rate)
+
+    asked = dict(
+        superclass=superclass and superclass.split('|'), sex=sex, age=age, heart_rate_bpm=heart_rate
+    )
     condition = {k: v for k, v in asked.items() if v is not None}
-    written = ecg.generate(n, out_dir, start_id, device, seed=seed, leads=leads, format=format,
-                           generator=generator or ecg.door.default, condition=condition or None)
-    if written: print(f"{len(written)} ECGs written: {written[0]}" + (f" … {written[-1].name}" if n > 1 else ''))
+    written = ecg.generate(
+        n,
+        out_dir,
+        start_id,
+        device,
+        seed=seed,
+        leads=leads,
+        format=format,
+        generator=generator or ecg.door.default,
+        condition=condition or None,
+    )
+    if written:
+        print(f"{len(written)} ECGs written: {written[0]}" + (f" … {written[-1].name}" if n > 1 else ''))
 
 def draw(
     path:str, # the ECG's file
@@ -43,9 +58,11 @@ def draw(
     "Draw an ECG on standard paper, 25 mm/s and 10 mm/mV"
     from deepsynthbody_nb.signals.draw import draw_ecg
     from deepsynthbody_nb.signals.files import read
+
     page = draw_ecg(read(path), layout)
     _in_a_folder(picture)
-    if Path(picture).suffix.lower() not in ('.png', '.svg', '.pdf'): raise ValueError(f"{picture}: unknown kind of picture; known are .png, .svg and .pdf")
+    if Path(picture).suffix.lower() not in ('.png', '.svg', '.pdf'):
+        raise ValueError(f"{picture}: unknown kind of picture; known are .png, .svg and .pdf")
     page.savefig(picture, dpi=150)
     print(f"drawn: {picture}")
 
@@ -55,20 +72,37 @@ def measure(
 ):
     "Measure ECGs: heart rate, intervals, axis, amplitudes, quality"
     import pandas as pd
+
     from deepsynthbody_nb.records.provenance import table_lines
     from deepsynthbody_nb.records.writing import write_text
     from deepsynthbody_nb.signals.files import read
     from deepsynthbody_nb.signals.measure import measure
-    if not paths: raise ValueError("measure needs at least one file")
-    if csv: _in_a_folder(csv)
+
+    if not paths:
+        raise ValueError("measure needs at least one file")
+    if csv:
+        _in_a_folder(csv)
     rows, sources = [], []
     for name, x in ((Path(p).name, read(p)) for p in paths):
         rows += [(name, row) for _, row in measure(x).iterrows()]
-        sources.append((name, x.isel(time=[])))                              # its history, without the signal
-    table = pd.DataFrame([row for _, row in rows], index=pd.Index([name for name, _ in rows], name='file')).infer_objects()
-    shown = ['heart_rate_bpm', 'rhythm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 'quality']
+        sources.append((name, x.isel(time=[])))  # its history, without the signal
+    table = pd.DataFrame(
+        [row for _, row in rows], index=pd.Index([name for name, _ in rows], name='file')
+    ).infer_objects()
+    shown = [
+        'heart_rate_bpm',
+        'rhythm',
+        'pr_ms',
+        'qrs_ms',
+        'qt_ms',
+        'qtc_ms',
+        'qrs_axis_deg',
+        'r_amplitude_II_mv',
+        'quality',
+    ]
     print(table[[c for c in shown if c in table]].round(2).to_string())
-    if csv: write_text(csv, table_lines(sources) + table.to_csv())
+    if csv:
+        write_text(csv, table_lines(sources) + table.to_csv())
 
 def convert(
     path:str, # file to read, or a folder of them
@@ -80,6 +114,7 @@ def convert(
     "Convert ECGs to another format, one file or a whole folder, and to 8 or 12 leads"
     from deepsynthbody_nb.signals.conversion import converted
     from deepsynthbody_nb.signals.files import read, write
+
     if Path(path).is_dir() and Path(path).suffix.lower() != '.zarr':
         return _convert_folder(path, target, leads, format or 'wfdb', keep_identity)
     if format is not None:
@@ -89,14 +124,17 @@ def convert(
 
 def _convert_folder(source, target, leads, format, keep_identity):
     from deepsynthbody_nb.signals.conversion import convert_folder
+
     report = convert_folder(source, target, format, leads, keep_identity=keep_identity)
     count = report.outcome.value_counts()
     for row in report[report.outcome.eq('refused')].head(5).itertuples():
         print(f"deepsynthbody: refused: {row.file}: {row.said}", file=sys.stderr)
     if not count.get('converted', 0):
-        raise ValueError(f"{source}: none of its {len(report)} files was converted; see {Path(target)/'conversion.csv'}")
+        raise ValueError(
+            f"{source}: none of its {len(report)} files was converted; see {Path(target) / 'conversion.csv'}"
+        )
     said = ', '.join(f'{n} {outcome}' for outcome, n in count.items())
-    print(f"{said}; each file's row is in {Path(target)/'conversion.csv'}")
+    print(f"{said}; each file's row is in {Path(target) / 'conversion.csv'}")
 
 def download(
     name:str, # ludb or ptbxl
@@ -105,6 +143,7 @@ def download(
 ):
     "Fetch a public ECG collection from PhysioNet, checked, going on where it stopped"
     from deepsynthbody_nb.signals.download import download
+
     print(f"{len(download(name, folder, records))} records in {folder}")
 
 def make_set(
@@ -123,14 +162,28 @@ def make_set(
     scheduler:str=None, # address of a Dask scheduler
 ):
     "Make a set of any size, or what is missing of it"
-    from deepsynthbody_nb.bulk.sets import balanced as one_per_name, make_set, read_manifest
+    from deepsynthbody_nb.bulk.sets import balanced as one_per_name
+    from deepsynthbody_nb.bulk.sets import make_set, read_manifest
+
     condition = _requests(requests)
     if balanced is not None:
         if condition is not None:
             raise ValueError("pass --requests or --balanced, not both")
         condition = one_per_name(balanced, generator)
-    make_set(n, folder, generator=generator, condition=condition, seed=seed, start_id=start_id, leads=leads,
-             format=format, measures=measures, engine=engine, workers=workers, scheduler=scheduler)
+    make_set(
+        n,
+        folder,
+        generator=generator,
+        condition=condition,
+        seed=seed,
+        start_id=start_id,
+        leads=leads,
+        format=format,
+        measures=measures,
+        engine=engine,
+        workers=workers,
+        scheduler=scheduler,
+    )
     own = read_manifest(folder, generator)
     print(f"{own.records} records of {own.card.name}, seed {own.seed}, in {folder}")
 
@@ -139,6 +192,7 @@ def _requests(text):
     if text is None or not text.lstrip().startswith(('{', '[')):
         return text
     import json
+
     try:
         return json.loads(text)
     except ValueError as e:
@@ -151,8 +205,12 @@ def verify(
 ):
     "Make a set's records again and compare"
     from deepsynthbody_nb.bulk.sets import verify
+
     bad = verify(folder, records, generator)
-    if len(bad): raise ValueError(f"{folder}: {len(bad)} records are not what the manifest says; record {bad.index[0]} {bad.problem.iloc[0]}")
+    if len(bad):
+        raise ValueError(
+            f"{folder}: {len(bad)} records are not what the manifest says; record {bad.index[0]} {bad.problem.iloc[0]}"
+        )
     print(f"{folder}: as its manifest says")
 
 def train(
@@ -172,22 +230,39 @@ def train(
 ):
     "Train a generator on your own ECGs, or go on"
     import subprocess
+
     from deepsynthbody_nb.generators.flow import CARD
     from deepsynthbody_nb.training.runs import Run, plan_run
+
     if not resume:
         if records is None:
             raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
         chosen = {k: v for k, v in dict(steps=steps, batch=batch).items() if v is not None}
-        plan_run(folder, model or CARD, records, table=table, seed=seed, devices=devices, nodes=nodes,
-                 accelerator=accelerator, precision=precision, tracking=None if tracking == 'none' else tracking,
-                 **chosen)
-    command = [sys.executable, '-m', 'deepsynthbody_nb.training', folder]    # starts itself for each further device
+        plan_run(
+            folder,
+            model or CARD,
+            records,
+            table=table,
+            seed=seed,
+            devices=devices,
+            nodes=nodes,
+            accelerator=accelerator,
+            precision=precision,
+            tracking=None if tracking == 'none' else tracking,
+            **chosen,
+        )
+    command = [
+        sys.executable,
+        '-m',
+        'deepsynthbody_nb.training',
+        folder,
+    ]  # starts itself for each further device
     ended = subprocess.call(command)
     if ended:
         raise ValueError(f"{folder}: {Run(folder).state().get('why', f'the run ended with {ended}')}")
 
 def evaluate(
-    real:str, # real records that were not trained on: folder with ECG files, a set, a Zarr store, or images (with masks/)
+    real:str, # real records not trained on: folder with ECG files, a set, a Zarr store, or images (with masks/)
     synthetic:str, # synthetic records, likewise
     train:str=None, # the records trained on, likewise; without them privacy cannot be judged
     out:str='report.html', # also -o: .html, .json or .parquet
@@ -199,16 +274,24 @@ def evaluate(
 ):
     "Is a synthetic set any good? Fidelity, coverage, usefulness and privacy in one report"
     from deepsynthbody_nb.evaluation import report
+
     _in_a_folder(out)
     if Path(out).suffix.lower() not in ('.html', '.json', '.parquet'):
         raise ValueError(f"{out}: a report is saved as .html, .json or .parquet")
     (a, a_known), (b, b_known) = _evaluated(real, table), _evaluated(synthetic, synthetic_table)
     c, c_known = (None, None) if train is None else _evaluated(train, train_table)
     labelled = table is not None and synthetic_table is not None
-    found = report(a, b, c, labels=_classes(a_known) if labelled else None,
-                   synthetic_labels=_classes(b_known) if labelled else None,
-                   patients=None if a_known is None else a_known.patient.to_numpy(),
-                   train_patients=None if c_known is None else c_known.patient.to_numpy(), cache=cache, seed=seed)
+    found = report(
+        a,
+        b,
+        c,
+        labels=_classes(a_known) if labelled else None,
+        synthetic_labels=_classes(b_known) if labelled else None,
+        patients=None if a_known is None else a_known.patient.to_numpy(),
+        train_patients=None if c_known is None else c_known.patient.to_numpy(),
+        cache=cache,
+        seed=seed,
+    )
     for axis, verdict in found.verdicts.items():
         print(f"{axis}: {verdict['grade']}. {verdict['sentence']}")
     print(f"written: {found.save(out)}")
@@ -217,6 +300,7 @@ def _evaluated(source, table):
     "Records of a folder, and what is known of them or None."
     from deepsynthbody_nb.evaluation.features import read_picture_folder
     from deepsynthbody_nb.training.records import read_records
+
     folder = Path(source)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: there is no such folder")
@@ -226,42 +310,61 @@ def _evaluated(source, table):
         return read_picture_folder(folder), None
     records = read_records(folder, table, band=None, leave_out=True)
     for name, why in list(records.left_out.items())[:3]:
-        print(f"left out of {source}: record {name}: {why} ({len(records.left_out)} in all)", file=sys.stderr)
+        print(
+            f"left out of {source}: record {name}: {why} ({len(records.left_out)} in all)", file=sys.stderr
+        )
     return records.ecg, None if table is None else records.table
 
 def _classes(known):
     return known.drop(columns=['sex', 'age', 'patient']).dropna(axis=1, how='all')
 
 def _in_a_folder(path):
-    if not Path(path).parent.is_dir(): raise FileNotFoundError(f"{path}: there is no folder {Path(path).parent}")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {Path(path).parent}")
 
 # %% ../nbs/systems/01_command_line.ipynb #b9fb0e37
-COMMANDS = {f.__name__: f for f in (generate, draw, measure, convert, download, make_set, verify, train, evaluate)}
+COMMANDS = {
+    f.__name__: f for f in (generate, draw, measure, convert, download, make_set, verify, train, evaluate)
+}
 
 # %% ../nbs/systems/01_command_line.ipynb #f3d82272
 def main(
     argv=None, # Words after `deepsynthbody`; those of the shell if not given
 )->int: # Exit status: 0, or 2 for a mistake
     "The command `deepsynthbody`."
-    for stream in (sys.stdout, sys.stderr):                                  # a locale without UTF-8 shows what it can
+    for stream in (sys.stdout, sys.stderr):  # a locale without UTF-8 shows what it can
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ('-h', '--help'): print(_usage()); return 0
-    if argv[0] not in COMMANDS: print(f"deepsynthbody: unknown command {argv[0]!r}; known are {', '.join(COMMANDS)}", file=sys.stderr); return 2
+    if not argv or argv[0] in ('-h', '--help'):
+        print(_usage())
+        return 0
+    if argv[0] not in COMMANDS:
+        print(
+            f"deepsynthbody: unknown command {argv[0]!r}; known are {', '.join(COMMANDS)}", file=sys.stderr
+        )
+        return 2
     command = COMMANDS[argv[0]]
     argv = ['--out' if word == '-o' and command is evaluate else word for word in argv]
     asked = vars(anno_parser(command, prog=f'deepsynthbody {argv[0]}').parse_args(argv[1:]))
-    for own in ('pdb', 'xtra'): asked.pop(own, None)
+    for own in ('pdb', 'xtra'):
+        asked.pop(own, None)
     several = asked.pop('paths', [])
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: print(f"deepsynthbody: {message}", file=sys.stderr)
+            warnings.showwarning = lambda message, *_, **__: print(
+                f"deepsynthbody: {message}", file=sys.stderr
+            )
             command(*several, **asked)
-    except (ValueError, OSError, ImportError, MemoryError) as e: print(f"deepsynthbody: {e}", file=sys.stderr); return 2
-    except KeyboardInterrupt: print("deepsynthbody: stopped", file=sys.stderr); return 130
+    except (ValueError, OSError, ImportError, MemoryError) as e:
+        print(f"deepsynthbody: {e}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("deepsynthbody: stopped", file=sys.stderr)
+        return 130
     return 0
 
 def _usage():
     lines = '\n'.join(f'  {name:10}{f.__doc__}' for name, f in COMMANDS.items())
-    return f"usage: deepsynthbody COMMAND ...\n\nSynthetic medical data, from the command line.\n\n{lines}\n\ndeepsynthbody COMMAND --help tells more."
+    return ("usage: deepsynthbody COMMAND ...\n\nSynthetic medical data, from the command line.\n\n"
+            f"{lines}\n\ndeepsynthbody COMMAND --help tells more.")

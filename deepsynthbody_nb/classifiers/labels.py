@@ -1,4 +1,4 @@
-"""What three collections call their findings, and which of PTB-XL's five superclasses that is; where it is none, or unsure, it says so.
+"""What three collections call their findings, and which of PTB-XL's five superclasses that is.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/classifiers/labels.html.md"""
 
@@ -9,7 +9,9 @@ __all__ = ['SUPERCLASSES', 'SNOMED', 'UNSURE', 'SINUS', 'LUDB_WORDS', 'from_scp'
 
 # %% ../../nbs/classifiers/00_labels.ipynb #673c9f14
 import ast
-import numpy as np, pandas as pd
+
+import numpy as np
+import pandas as pd
 
 # %% ../../nbs/classifiers/00_labels.ipynb #13bbed3c
 SUPERCLASSES = dict(
@@ -17,7 +19,8 @@ SUPERCLASSES = dict(
     MI='myocardial infarction',
     STTC='ST or T change',
     CD='conduction disturbance',
-    HYP='hypertrophy')
+    HYP='hypertrophy',
+)
 
 # %% ../../nbs/classifiers/00_labels.ipynb #11b0d16e
 def from_scp(
@@ -27,23 +30,65 @@ def from_scp(
     "Superclasses of PTB-XL's records."
     kind = statements.diagnostic_class.dropna()
     found = [{kind[code] for code in ast.literal_eval(text) if code in kind} for text in scp_codes]
-    return pd.DataFrame([[float(c in own) if own else np.nan for c in SUPERCLASSES] for own in found], columns=list(SUPERCLASSES))
+    return pd.DataFrame(
+        [[float(c in own) if own else np.nan for c in SUPERCLASSES] for own in found],
+        columns=list(SUPERCLASSES),
+    )
 
 # %% ../../nbs/classifiers/00_labels.ipynb #6d7edefe
 SNOMED = dict(
     MI={164865005: 'myocardial infarction', 57054005: 'acute myocardial infarction'},
-    STTC={164934002: 'T wave abnormal', 59931005: 'T wave inversion', 55930002: 'ST-T change', 428750005: 'nonspecific ST-T abnormality', 429622005: 'ST depression',
-          164931005: 'ST elevation', 164861001: 'myocardial ischaemia', 426434006: 'anterior ischaemia', 425419005: 'inferior ischaemia', 425623009: 'lateral ischaemia', 111975006: 'prolonged QT'},
-    CD={59118001: 'right bundle branch block', 713427006: 'complete RBBB', 713426002: 'incomplete RBBB', 164909002: 'left bundle branch block', 733534002: 'complete LBBB',
-        251120003: 'incomplete LBBB', 6374002: 'bundle branch block', 445118002: 'left anterior fascicular block', 445211001: 'left posterior fascicular block', 270492004: '1st degree AV block',
-        195042002: '2nd degree AV block', 27885002: 'complete heart block', 698252002: 'nonspecific intraventricular conduction disorder', 74390002: 'Wolff-Parkinson-White pattern'},
-    HYP={164873001: 'left ventricular hypertrophy', 89792004: 'right ventricular hypertrophy', 266249003: 'ventricular hypertrophy', 67741000119109: 'left atrial enlargement',
-         446813000: 'left atrial hypertrophy', 446358003: 'right atrial hypertrophy', 195126007: 'atrial hypertrophy', 253352002: 'left atrial abnormality'})
+    STTC={
+        164934002: 'T wave abnormal',
+        59931005: 'T wave inversion',
+        55930002: 'ST-T change',
+        428750005: 'nonspecific ST-T abnormality',
+        429622005: 'ST depression',
+        164931005: 'ST elevation',
+        164861001: 'myocardial ischaemia',
+        426434006: 'anterior ischaemia',
+        425419005: 'inferior ischaemia',
+        425623009: 'lateral ischaemia',
+        111975006: 'prolonged QT',
+    },
+    CD={
+        59118001: 'right bundle branch block',
+        713427006: 'complete RBBB',
+        713426002: 'incomplete RBBB',
+        164909002: 'left bundle branch block',
+        733534002: 'complete LBBB',
+        251120003: 'incomplete LBBB',
+        6374002: 'bundle branch block',
+        445118002: 'left anterior fascicular block',
+        445211001: 'left posterior fascicular block',
+        270492004: '1st degree AV block',
+        195042002: '2nd degree AV block',
+        27885002: 'complete heart block',
+        698252002: 'nonspecific intraventricular conduction disorder',
+        74390002: 'Wolff-Parkinson-White pattern',
+    },
+    HYP={
+        164873001: 'left ventricular hypertrophy',
+        89792004: 'right ventricular hypertrophy',
+        266249003: 'ventricular hypertrophy',
+        67741000119109: 'left atrial enlargement',
+        446813000: 'left atrial hypertrophy',
+        446358003: 'right atrial hypertrophy',
+        195126007: 'atrial hypertrophy',
+        253352002: 'left atrial abnormality',
+    },
+)
 UNSURE = dict(
     MI={164917005: 'Q wave abnormal', 365413008: 'poor R wave progression'},
     CD={39732003: 'left axis deviation', 47665007: 'right axis deviation', 10370003: 'pacing rhythm'},
-    HYP={55827005: 'left ventricular high voltage'})
-SINUS = {426783006: 'sinus rhythm', 426177001: 'sinus bradycardia', 427084000: 'sinus tachycardia', 427393009: 'sinus arrhythmia'}
+    HYP={55827005: 'left ventricular high voltage'},
+)
+SINUS = {
+    426783006: 'sinus rhythm',
+    426177001: 'sinus bradycardia',
+    427084000: 'sinus tachycardia',
+    427393009: 'sinus arrhythmia',
+}
 
 # %% ../../nbs/classifiers/00_labels.ipynb #9d96a19c
 def from_snomed(
@@ -53,26 +98,44 @@ def from_snomed(
     rows = []
     for text in codes:
         own = {int(code) for code in str(text).replace(',', ';').split(';') if code.strip().isdigit()}
-        row = {c: float(bool(own & set(SNOMED[c]))) if not (own & set(UNSURE.get(c, ()))) or own & set(SNOMED[c]) else np.nan for c in SNOMED}
-        normal = 0. if any(v == 1 for v in row.values()) else 1. if own <= set(SINUS) else np.nan
+        row = {
+            c: float(bool(own & set(SNOMED[c])))
+            if not (own & set(UNSURE.get(c, ()))) or own & set(SNOMED[c])
+            else np.nan
+            for c in SNOMED
+        }
+        normal = 0.0 if any(v == 1 for v in row.values()) else 1.0 if own <= set(SINUS) else np.nan
         rows.append({'NORM': normal} | row if own else dict.fromkeys(SUPERCLASSES, np.nan))
     return pd.DataFrame(rows, columns=list(SUPERCLASSES))
 
 # %% ../../nbs/classifiers/00_labels.ipynb #543b9f51
-LUDB_WORDS = dict(                      # column: word in it: superclass
+LUDB_WORDS = dict(  # column: word in it: superclass
     Ischemia={'stemi': 'MI', 'scar': 'MI', 'ischemia:': 'STTC'},
-    Conduction={'bundle': 'CD', 'hemiblock': 'CD', 'av block': 'CD', 'av-block': 'CD', 'conduction delay': 'CD'},
+    Conduction={
+        'bundle': 'CD',
+        'hemiblock': 'CD',
+        'av block': 'CD',
+        'av-block': 'CD',
+        'conduction delay': 'CD',
+    },
     Hypertrophies={'ventricular hypertrophy': 'HYP'},
-    Repolarization={'repolarization': 'STTC'})
+    Repolarization={'repolarization': 'STTC'},
+)
 
 # %% ../../nbs/classifiers/00_labels.ipynb #1ce7e83b
 def from_ludb(
-    table:pd.DataFrame, # Columns Ischemia, Conduction abnormalities, Hypertrophies, Non-specific repolarization abnormalities
+    table:pd.DataFrame, # Columns Ischemia, Conduction abnormalities, Hypertrophies, Non-specific repolarization …
 )->pd.DataFrame: # One row a record, one column a superclass: 1 yes, 0 no
     "Superclasses of LUDB's records; normal is who has none of the other four."
-    columns = dict(Ischemia='Ischemia', Conduction='Conduction abnormalities', Hypertrophies='Hypertrophies', Repolarization='Non-specific repolarization abnormalities')
-    out = pd.DataFrame(0., index=range(len(table)), columns=list(SUPERCLASSES))
+    columns = dict(
+        Ischemia='Ischemia',
+        Conduction='Conduction abnormalities',
+        Hypertrophies='Hypertrophies',
+        Repolarization='Non-specific repolarization abnormalities',
+    )
+    out = pd.DataFrame(0.0, index=range(len(table)), columns=list(SUPERCLASSES))
     for column, words in LUDB_WORDS.items():
         texts = table[columns[column]].fillna('').str.lower().to_numpy()
-        for word, c in words.items(): out.loc[[word in text for text in texts], c] = 1
+        for word, c in words.items():
+            out.loc[[word in text for text in texts], c] = 1
     return out.assign(NORM=(out.drop(columns='NORM').sum(axis=1) == 0).astype(float))

@@ -9,29 +9,49 @@ __all__ = ['MEASURES', 'NETWORKS', 'Block', 'thinned', 'level', 'ResNet1d', 'unl
            'network_input', 'answer', 'beats_of', 'load_classifier']
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #42f4f1fb
-import functools, warnings
-import numpy as np, pandas as pd, torch, xarray as xr
+import functools
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+import xarray as xr
 from torch import nn
-from .labels import SUPERCLASSES
-from ..signals.leads import FLAT_MV, LEADS_8, as_ecg, as_records, to_leads
-from ..signals.measure import median_beats
+
 from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
+from ..signals.leads import FLAT_MV, LEADS_8, as_ecg, as_records, to_leads
+from ..signals.measure import median_beats
+from .labels import SUPERCLASSES
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #f069940a
 class Block(nn.Module):
     "Two convolutions of width 5 with batch norm, added to what came in."
+
     def __init__(self, n_in, n_out, stride):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(n_in, n_out, 5, stride, 2, bias=False), nn.BatchNorm1d(n_out), nn.ReLU(), nn.Dropout(.1),
-            nn.Conv1d(n_out, n_out, 5, 1, 2, bias=False), nn.BatchNorm1d(n_out))
-        self.shortcut = nn.Sequential() if stride == 1 else nn.Sequential(
-            nn.AvgPool1d(stride, ceil_mode=True), nn.Conv1d(n_in, n_out, 1, bias=False), nn.BatchNorm1d(n_out))
+            nn.Conv1d(n_in, n_out, 5, stride, 2, bias=False),
+            nn.BatchNorm1d(n_out),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Conv1d(n_out, n_out, 5, 1, 2, bias=False),
+            nn.BatchNorm1d(n_out),
+        )
+        self.shortcut = (
+            nn.Sequential()
+            if stride == 1
+            else nn.Sequential(
+                nn.AvgPool1d(stride, ceil_mode=True),
+                nn.Conv1d(n_in, n_out, 1, bias=False),
+                nn.BatchNorm1d(n_out),
+            )
+        )
         self.relu = nn.ReLU()
 
-    def forward(self, x): return self.relu(self.shortcut(x) + self.body(x))
+    def forward(self, x):
+        return self.relu(self.shortcut(x) + self.body(x))
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4ac7012
 def thinned(
@@ -39,37 +59,51 @@ def thinned(
     factor:int, # Keep one sample in so many
 )->torch.Tensor: # Shape (n, leads, time/factor, rounded up)
     "Low-pass filter, a Hann window four output samples wide, and thin."
-    if factor == 1: return x
+    if factor == 1:
+        return x
     window = torch.hann_window(4*factor + 1, periodic=False, dtype=x.dtype, device=x.device)[1:-1]
     flat = F.pad(x.flatten(0, 1)[:, None], (2*factor - 1,)*2, mode='replicate')
-    return F.conv1d(flat, (window/window.sum())[None, None], stride=factor)[:, 0].unflatten(0, x.shape[:2])
+    return F.conv1d(flat, (window/window.sum())[None, None], stride=factor)[:, 0].unflatten(
+        0, x.shape[:2]
+    )
 
 def level(
     x:torch.Tensor, # Shape (n, leads, time), mV
     rate:int, # Hz
 )->torch.Tensor: # Same shape
-    "Take the baseline away, a running mean of a second taken twice (of less than 2 s: the median), and cut what no heart makes (5 mV)."
-    if x.shape[-1] < 2*rate: return (x - x.median(-1, keepdim=True).values).clamp(-5, 5)
+    """Take the baseline away, a running mean of a second taken twice (of less than 2 s: the median), and cut what no
+    heart makes (5 mV)."""
+    if x.shape[-1] < 2*rate:
+        return (x - x.median(-1, keepdim=True).values).clamp(-5, 5)
     x, half = x - x.mean(-1, keepdim=True), rate//2
     slow = x
     for _ in range(2):
-        total = F.pad(slow, (half + 1, half), mode='replicate').cumsum(-1)    # each mean is a difference of two sums
-        slow = (total[..., 2*half + 1:] - total[..., :-2*half - 1])/(2*half + 1)
+        total = F.pad(slow, (half + 1, half), mode='replicate').cumsum(
+            -1
+        )  # each mean is a difference of two sums
+        slow = (total[..., 2*half + 1 :] - total[..., : -2*half - 1])/(2*half + 1)
     return (x - slow).clamp(-5, 5)
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #f8914281
 class ResNet1d(nn.Module):
     "ECGs, leads `LEADS_8`, in mV, shape (n, 8, time), to logits or standardised measures (n, outputs)."
-    def __init__(self,
+
+    def __init__(
+        self,
         outputs:int, # Classes, or 1 measure
         rate:int=100, # Hz, at which the network works
         widths=(48, 64, 96, 128), # Channels of the four levels; each halves the rate
     ):
         super().__init__()
         self.rate = rate
-        self.stem = nn.Sequential(nn.Conv1d(8, widths[0], 9, 2, 4, bias=False), nn.BatchNorm1d(widths[0]), nn.ReLU())
-        self.blocks = nn.Sequential(*(Block(a, b, 2) for a, b in zip((widths[0], *widths), widths)), Block(widths[-1], widths[-1], 1))
-        self.head = nn.Sequential(nn.Dropout(.3), nn.Linear(widths[-1], outputs))
+        self.stem = nn.Sequential(
+            nn.Conv1d(8, widths[0], 9, 2, 4, bias=False), nn.BatchNorm1d(widths[0]), nn.ReLU()
+        )
+        self.blocks = nn.Sequential(
+            *(Block(a, b, 2) for a, b in zip((widths[0], *widths), widths, strict=False)),
+            Block(widths[-1], widths[-1], 1),
+        )
+        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(widths[-1], outputs))
 
     def forward(self, x, factor:int=1): # `factor`: how many times the network's rate the ECG has
         return self.head(self.blocks(self.stem(level(thinned(x, factor), self.rate))).mean(-1))
@@ -80,76 +114,113 @@ def unless_flat(
     values:torch.Tensor, # What the network was given, shape (n, leads, time), mV
     records, # Names, for the warning
 )->np.ndarray: # Shape (n, outputs)
-    "Answers as an array, NaN for a record without a usable signal: a network would name a finding for a flat line, too."
+    """Answers as an array, NaN for a record without a usable signal: a network would name a finding for a flat line,
+    too."""
     flat = ((values.amax(-1) - values.amin(-1)) < FLAT_MV).all(-1)
     if flat.any():
         names = [str(name) for name, is_flat in zip(records, flat.tolist(), strict=True) if is_flat]
-        warnings.warn(f"no lead of record {', '.join(names[:3])}{' …' if len(names) > 3 else ''} has a signal (flat lines); the answer is NaN", stacklevel=4)
+        warnings.warn(
+            f"no lead of record {', '.join(names[:3])}{' …' if len(names) > 3 else ''} has a signal (flat lines); "
+            "the answer is NaN",
+            stacklevel=4,
+        )
     answers = answers.clone()
     answers[flat] = float('nan')
     return answers.numpy()
 
 class Classifier(ResNet1d):
     "ECGs to calibrated logits, one a class; classes do not exclude each other."
+
     leads, shortest_s = LEADS_8, 2.5
+
     def __init__(self, classes, rate:int=100, widths=(48, 64, 96, 128)):
         super().__init__(len(classes), rate, widths)
         self.classes = tuple(classes)
         self.register_buffer('slope', torch.ones(len(classes)))
         self.register_buffer('offset', torch.zeros(len(classes)))
 
-    def forward(self, x, factor:int=1): return self.slope*super().forward(x, factor) + self.offset
+    def forward(self, x, factor:int=1):
+        return self.slope*super().forward(x, factor) + self.offset
 
     @undisturbed()
-    def predict_proba(self,
+    def predict_proba(
+        self,
         x, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     )->pd.DataFrame: # One row a record, one column a class
-        "Probabilities; NaN, with a warning, for a flat line. Raises `ValueError` for a record that the network cannot take."
+        """Probabilities; NaN, with a warning, for a flat line.
+
+        Raises `ValueError` for a record that the network cannot take."""
         values, factor, records = network_input(self, x)
         logits = [self(part, factor) for part in values.split(32)]
-        return pd.DataFrame(unless_flat(torch.cat(logits).sigmoid(), values, records), columns=list(self.classes), index=pd.Index(records, name='record'))
+        return pd.DataFrame(
+            unless_flat(torch.cat(logits).sigmoid(), values, records),
+            columns=list(self.classes),
+            index=pd.Index(records, name='record'),
+        )
 
 class Regressor(ResNet1d):
     "Ten seconds at 100 Hz, or median beats at 500 Hz, to one measure in standard deviations of what it was taught."
+
     leads, classes = LEADS_8, ()
+
     def __init__(self, target:str, view:str, widths=(32, 48, 64, 96)):
         super().__init__(1, {'10 s': 100, 'beat': 500}[view], widths)
-        self.target, self.view, self.shortest_s = target, view, 1 if view == 'beat' else 5
+        self.target = target
+        self.view = view
+        self.shortest_s = 1 if view == 'beat' else 5
         self.register_buffer('mean', torch.zeros(()))
         self.register_buffer('sd', torch.ones(()))
 
     @undisturbed()
-    def predict(self,
+    def predict(
+        self,
         x, # ECGs as `predict_proba` takes them; for a view of 'beat' also median beats as `median_beats` makes them
     )->pd.Series: # One value a record, in the target's unit
         "Measure; NaN, with a warning, for a flat line. Raises `ValueError` for a record that the network cannot take."
-        if self.view == 'beat': x = beats_of(x)
+        if self.view == 'beat':
+            x = beats_of(x)
         values, factor, records = network_input(self, x)
         found = torch.cat([self(part, factor)[:, 0] for part in values.split(64)])
-        return pd.Series(unless_flat(self.mean + self.sd*found, values, records), name=self.target, index=pd.Index(records, name='record'))
+        return pd.Series(
+            unless_flat(self.mean + self.sd*found, values, records),
+            name=self.target,
+            index=pd.Index(records, name='record'),
+        )
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #aee4ff75
 def network_input(
-    model:nn.Module, # With `leads`, `rate` and `shortest_s` if it is ours; another network is given the leads as they are
+    model:nn.Module, # With `leads`, `rate` and `shortest_s` if it is ours; another gets the leads as they are
     x, # ECGs, mV
 )->tuple: # Tensor (n, leads, time), how many times the network's rate it has, and the records' names
     "An ECG as its network wants it, or a `ValueError` that says why not."
     x = as_records(x)
     rate, names = x.attrs['sampling_rate'], x.record.values
-    if x.sizes['record'] == 0: raise ValueError("there is no record in this ECG; a network needs at least one")
+    if x.sizes['record'] == 0:
+        raise ValueError("there is no record in this ECG; a network needs at least one")
     bad = np.isnan(x.values).any(axis=(1, 2))
-    if bad.any(): raise ValueError(f"record {names[bad.argmax()]} has NaN: cut or fill the gap first, a network would only pass it on")
+    if bad.any():
+        raise ValueError(
+            f"record {names[bad.argmax()]} has NaN: cut or fill the gap first, a network would only pass it on"
+        )
     own = getattr(model, 'rate', None) if hasattr(model, 'shortest_s') else None
-    if own is None: return torch.tensor(x.values), None, names
+    if own is None:
+        return torch.tensor(x.values), None, names
     factor = round(rate/own)
     if factor < 1 or abs(rate - factor*own) > 1e-3*own:
-        raise ValueError(f"the ECG has {rate:g} Hz; this network takes {own} Hz and multiples of it. Resample it first, such as with scipy.signal.resample_poly")
-    if x.sizes['time'] < model.shortest_s*rate: raise ValueError(f"the ECG lasts {x.sizes['time']/rate:g} s; this network needs at least {model.shortest_s:g} s")
+        raise ValueError(
+            f"the ECG has {rate:g} Hz; this network takes {own} Hz and multiples of it. Resample it first, such as "
+            "with scipy.signal.resample_poly"
+        )
+    if x.sizes['time'] < model.shortest_s*rate:
+        raise ValueError(
+            f"the ECG lasts {x.sizes['time'] / rate:g} s; this network needs at least {model.shortest_s:g} s"
+        )
     return torch.tensor(to_leads(x, model.leads).values), factor, names
 
 def answer(
     model:nn.Module, # As `network_input` takes it
-    values:torch.Tensor, factor, # From `network_input`
+    values:torch.Tensor,
+    factor, # From `network_input`
 )->torch.Tensor: # What the network says, its output on the last axis
     "Ask a network; only ours are told how many times their own rate the ECG has."
     return model(values) if factor is None else model(values, factor)
@@ -159,13 +230,27 @@ def beats_of(
 )->xr.DataArray: # Median beats, dims (record, lead, time), mV
     "Median beats, made if they are not there; NaN for a record without a beat."
     x = as_ecg(x)
-    if x.sizes['time'] > 2*x.attrs['sampling_rate']: x = median_beats(x)
+    if x.sizes['time'] > 2*x.attrs['sampling_rate']:
+        x = median_beats(x)
     return x
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #583482a9
-MEASURES = ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'j_point_V2_mv', 'r_amplitude_II_mv', 't_amplitude_II_mv')   # columns of `measure`
-NETWORKS = {'superclass': 'NORM, MI, STTC, CD and HYP', 'superclass_reseeded': 'the same, from other random weights', 'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
-    **{m: f'{m} from ten seconds' for m in MEASURES}, **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]}}
+MEASURES = (
+    'heart_rate_bpm',
+    'pr_ms',
+    'qrs_ms',
+    'qt_ms',
+    'j_point_V2_mv',
+    'r_amplitude_II_mv',
+    't_amplitude_II_mv',
+)  # columns of `measure`
+NETWORKS = {
+    'superclass': 'NORM, MI, STTC, CD and HYP',
+    'superclass_reseeded': 'the same, from other random weights',
+    'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
+    **{m: f'{m} from ten seconds' for m in MEASURES},
+    **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]},
+}
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
 @functools.lru_cache(maxsize=None)
@@ -174,8 +259,14 @@ def load_classifier(
     name:str='superclass', # One of `NETWORKS`
 )->nn.Module: # A `Classifier` or a `Regressor`, on the CPU, in evaluation mode, its weights without gradients
     "A network that ships; raises `ValueError` for an unknown name and for damaged weights."
-    if name not in NETWORKS: raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    if name.startswith('superclass'): folder, network = 'superclass', lambda: Classifier(SUPERCLASSES)
-    elif name.endswith('_beat'): folder, network = 'intervals', lambda: Regressor(name.removesuffix('_beat'), 'beat')
-    else: folder, network = 'intervals', lambda: Regressor(name, '10 s')
-    return built(network, load_weights(folder, name), strict=False)          # batch norms do not count their batches any more
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+    if name.startswith('superclass'):
+        folder, network = 'superclass', lambda: Classifier(SUPERCLASSES)
+    elif name.endswith('_beat'):
+        folder, network = 'intervals', lambda: Regressor(name.removesuffix('_beat'), 'beat')
+    else:
+        folder, network = 'intervals', lambda: Regressor(name, '10 s')
+    return built(
+        network, load_weights(folder, name), strict=False
+    )  # batch norms do not count their batches any more

@@ -1,4 +1,4 @@
-"""Discrimination with its uncertainty, calibration, and the measuring networks against cardiologists: real patients only.
+"""Discrimination, calibration, and the measuring networks against cardiologists: real patients only.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/classification.html.md"""
 
@@ -8,7 +8,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/classification
 __all__ = ['auroc', 'bootstrap', 'calibration_error', 'draw_reliability']
 
 # %% ../../nbs/evaluation/02_classification.ipynb #419daa4a
-import numpy as np, pandas as pd
+import numpy as np
+import pandas as pd
 
 # %% ../../nbs/evaluation/02_classification.ipynb #382b0f6a
 def auroc(
@@ -17,7 +18,10 @@ def auroc(
 )->pd.Series: # By class, and their mean as 'macro'; NaN for a class that all or none have
     "Area under the ROC curve."
     from sklearn.metrics import roc_auc_score
-    return _by_class(labels, probabilities, lambda c, y, p: roc_auc_score(y, p) if 0 < y.sum() < len(y) else np.nan)
+
+    return _by_class(
+        labels, probabilities, lambda c, y, p: roc_auc_score(y, p) if 0 < y.sum() < len(y) else np.nan
+    )
 
 def _by_class(labels, probabilities, score):
     "A score of each class, over the records of which the label is told, and the mean."
@@ -29,9 +33,11 @@ def _by_class(labels, probabilities, score):
 
 def bootstrap(
     measure, # Function of a table of labels and one of probabilities, giving a Series
-    labels:pd.DataFrame, probabilities:pd.DataFrame,
+    labels:pd.DataFrame,
+    probabilities:pd.DataFrame,
     patients, # Name of each record's patient
-    draws:int=1000, seed:int=0,
+    draws:int=1000,
+    seed:int=0,
 )->pd.DataFrame: # By what the measure names: value, low, high (95 %)
     "A measure with its 95 % interval over patients."
     patients, g = np.asarray(patients, str), np.random.default_rng(seed)
@@ -41,34 +47,54 @@ def bootstrap(
     for _ in range(draws):
         rows = np.concatenate([rows_of[k] for k in g.integers(0, len(names), len(names))])
         drawn.append(measure(labels.iloc[rows], probabilities.iloc[rows]))
-    low, high = pd.DataFrame(drawn).quantile([.025, .975]).to_numpy()
+    low, high = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()
     return pd.DataFrame(dict(value=measure(labels, probabilities), low=low, high=high))
 
 # %% ../../nbs/evaluation/02_classification.ipynb #9012c3a8
 def calibration_error(
-    labels:pd.DataFrame, probabilities:pd.DataFrame, # As `auroc` takes them, probabilities from 0 to 1
+    labels:pd.DataFrame,
+    probabilities:pd.DataFrame, # As `auroc` takes them, probabilities from 0 to 1
     bins:int=10,
 )->pd.Series: # By class, and their mean as 'macro'
     "Expected calibration error."
+
     def distance(c, y, p):
-        if len(p) and not (0 <= p.min() and p.max() <= 1): raise ValueError(f"probabilities lie between 0 and 1; those of {c} reach from {p.min():g} to {p.max():g}")
+        if len(p) and not (0 <= p.min() and p.max() <= 1):
+            raise ValueError(
+                f"probabilities lie between 0 and 1; those of {c} reach from {p.min():g} to {p.max():g}"
+            )
         which = np.minimum((p*bins).astype(int), bins - 1)
         return sum(abs(p[which == k].sum() - y[which == k].sum()) for k in range(bins))/max(len(p), 1)
+
     return _by_class(labels, probabilities, distance)
 
 def draw_reliability(
-    labels:pd.DataFrame, probabilities:pd.DataFrame, # As `calibration_error` takes them
+    labels:pd.DataFrame,
+    probabilities:pd.DataFrame, # As `calibration_error` takes them
     bins:int=8,
 ):
-    "What the network says against what is, class by class, in bins of equal size; bars are 95 % intervals (Wilson). Returns the figure."
+    """What the network says against what is, class by class, in bins of equal size; bars are 95 % intervals (Wilson).
+
+    Returns the figure."""
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, labels.shape[1], figsize=(2.1*labels.shape[1], 2.3), sharey=True, layout='constrained')
-    for ax, c in zip(np.atleast_1d(axes), labels):
+
+    fig, axes = plt.subplots(
+        1, labels.shape[1], figsize=(2.1*labels.shape[1], 2.3), sharey=True, layout='constrained'
+    )
+    for ax, c in zip(np.atleast_1d(axes), labels, strict=False):
         told = labels[c].notna()
         for part in np.array_split(np.argsort(probabilities[c][told].to_numpy()), bins):
-            y, p, n = labels[c][told].to_numpy()[part], probabilities[c][told].to_numpy()[part], len(part)
-            middle, half = (y.sum() + 1.92)/(n + 3.84), 1.96*np.sqrt(y.sum()*(n - y.sum())/n + .96)/(n + 3.84)
-            ax.plot([p.mean()]*2, [middle - half, middle + half], color='#c9b8b5', lw=2); ax.plot(p.mean(), y.mean(), 'o', ms=4, color='#a32d25')
-        ax.plot([0, 1], [0, 1], color='#888', lw=.7); ax.set_title(c, fontsize=9); ax.set_xlabel('said'); ax.set_xlim(0, 1); ax.set_ylim(0, 1)
+            y = labels[c][told].to_numpy()[part]
+            p = probabilities[c][told].to_numpy()[part]
+            n = len(part)
+            middle = (y.sum() + 1.92)/(n + 3.84)
+            half = 1.96*np.sqrt(y.sum()*(n - y.sum())/n + 0.96)/(n + 3.84)
+            ax.plot([p.mean()]*2, [middle - half, middle + half], color='#c9b8b5', lw=2)
+            ax.plot(p.mean(), y.mean(), 'o', ms=4, color='#a32d25')
+        ax.plot([0, 1], [0, 1], color='#888', lw=0.7)
+        ax.set_title(c, fontsize=9)
+        ax.set_xlabel('said')
+        ax.set_xlim(0, 1)
+        ax.set_ylim(0, 1)
     np.atleast_1d(axes)[0].set_ylabel('is')
     return fig

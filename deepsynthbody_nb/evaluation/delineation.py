@@ -9,9 +9,12 @@ __all__ = ['WINDOW', 'expert_marks', 'match_waves', 'score_delineation', 'expert
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #2735d325
 from pathlib import Path
-import numpy as np, pandas as pd
-from ..signals.leads import lead_name
+
+import numpy as np
+import pandas as pd
+
 from ..catalogue.weights import card_table
+from ..signals.leads import lead_name
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #4d2f17fd
 _KINDS = {'p': 'P', 'N': 'QRS', 't': 'T'}
@@ -19,26 +22,42 @@ _KINDS = {'p': 'P', 'N': 'QRS', 't': 'T'}
 def expert_marks(
     folder, # LUDB's folder, as `signals.files.download('ludb', folder)` makes it: data/1.hea, data/1.i …
     records=None, # Names of records; all in the folder if not given
-)->pd.DataFrame: # Columns as from `delineate` (record, lead, wave, onset_s, peak_s, offset_s), and first_s, last_s: the span of the lead's marks
+)->pd.DataFrame: # Columns as from `delineate`, and first_s, last_s: the span of the lead's marks
     "The cardiologists' marks of LUDB; raises `FileNotFoundError` if they are not there."
     import wfdb
+
     folder, rows = Path(folder)/'data', []
-    names = sorted((p.stem for p in folder.glob('*.hea')), key=int) if records is None else [str(r) for r in records]
-    if not names: raise FileNotFoundError(f"{folder}: holds no records; signals.files.download('ludb', ...) fetches them")
+    names = (
+        sorted((p.stem for p in folder.glob('*.hea')), key=int)
+        if records is None
+        else [str(r) for r in records]
+    )
+    if not names:
+        raise FileNotFoundError(
+            f"{folder}: holds no records; signals.files.download('ludb', ...) fetches them"
+        )
     for name in names:
         for path in sorted(folder.glob(f'{name}.*')):
-            if path.suffix in ('.hea', '.dat'): continue
+            if path.suffix in ('.hea', '.dat'):
+                continue
             marks = wfdb.rdann(str(path.with_suffix('')), path.suffix[1:])
             at, sign = marks.sample/500, marks.symbol
             for i, s in enumerate(sign):
-                if s not in _KINDS: continue
+                if s not in _KINDS:
+                    continue
                 onset = at[i - 1] if i > 0 and sign[i - 1] == '(' and at[i - 1] < at[i] else np.nan
-                offset = at[i + 1] if i + 1 < len(sign) and sign[i + 1] == ')' and at[i + 1] > at[i] else np.nan
-                rows.append((name, lead_name(path.suffix[1:]), _KINDS[s], onset, at[i], offset, at[0], at[-1]))
-    return pd.DataFrame(rows, columns=['record', 'lead', 'wave', 'onset_s', 'peak_s', 'offset_s', 'first_s', 'last_s'])
+                offset = (
+                    at[i + 1] if i + 1 < len(sign) and sign[i + 1] == ')' and at[i + 1] > at[i] else np.nan
+                )
+                rows.append(
+                    (name, lead_name(path.suffix[1:]), _KINDS[s], onset, at[i], offset, at[0], at[-1])
+                )
+    return pd.DataFrame(
+        rows, columns=['record', 'lead', 'wave', 'onset_s', 'peak_s', 'offset_s', 'first_s', 'last_s']
+    )
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #e5a010be
-WINDOW = .150   # s, the usual window (ANSI/AAMI EC57)
+WINDOW = 0.150  # s, the usual window (ANSI/AAMI EC57)
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #3fede1dd
 def match_waves(
@@ -47,24 +66,30 @@ def match_waves(
 )->tuple: # Row labels in `marked` and in `found` of the pairs
     "Pairs of marked and found waves of the same record, lead and kind: mutual nearest peaks, at most 150 ms apart."
     keys = {key: n for n, key in enumerate(marked.groupby(['record', 'lead', 'wave']).groups)}
-    apart = 1 + np.nanmax([0, *marked.peak_s, *found.peak_s])   # s, longer than any record
+    apart = 1 + np.nanmax([0, *marked.peak_s, *found.peak_s])  # s, longer than any record
+
     def line(t):
-        key = pd.Series(list(zip(t.record, t.lead, t.wave)), index=t.index).map(keys)
+        key = pd.Series(list(zip(t.record, t.lead, t.wave, strict=False)), index=t.index).map(keys)
         return (apart*key + t.peak_s).dropna().sort_values()
+
     a, b = line(marked), line(found)
-    if len(a) == 0 or len(b) == 0: return a.index[:0], b.index[:0]
+    if len(a) == 0 or len(b) == 0:
+        return a.index[:0], b.index[:0]
+
     def nearest(x, y):
         right = np.searchsorted(y, x).clip(0, len(y) - 1)
         left = (right - 1).clip(0)
         return np.where(np.abs(y[left] - x) <= np.abs(y[right] - x), left, right)
-    to_b, to_a = nearest(a.to_numpy(), b.to_numpy()), nearest(b.to_numpy(), a.to_numpy())
+
+    to_b = nearest(a.to_numpy(), b.to_numpy())
+    to_a = nearest(b.to_numpy(), a.to_numpy())
     pair = (to_a[to_b] == np.arange(len(a))) & (np.abs(a.to_numpy() - b.to_numpy()[to_b]) <= WINDOW)
     return a.index[pair], b.index[to_b[pair]]
 
 def score_delineation(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`, the same records
-)->tuple: # detection (one row a wave: marked, found, sensitivity, ppv, f1) and boundary errors (one row a point: n, mean_ms, sd_ms, median_abs_ms)
+)->tuple: # One row a wave: marked, found, sensitivity, ppv, f1; one row a point: n, mean_ms, sd_ms, median_abs_ms
     "Detection and boundary errors, judged between the first and the last mark of each lead."
     span = marked.groupby(['record', 'lead'])[['first_s', 'last_s']].first()
     inside = found.join(span, on=['record', 'lead'], how='inner').query('first_s <= peak_s <= last_s')
@@ -73,11 +98,19 @@ def score_delineation(
     for wave in ('P', 'QRS', 'T'):
         own = marked.loc[a, 'wave'].to_numpy() == wave
         n, f, hit = (marked.wave == wave).sum(), (inside.wave == wave).sum(), own.sum()
-        detection[wave] = dict(marked=n, found=f, sensitivity=hit/max(n, 1), ppv=hit/max(f, 1), f1=2*hit/max(n + f, 1))
+        detection[wave] = dict(
+            marked=n, found=f, sensitivity=hit/max(n, 1), ppv=hit/max(f, 1), f1=2*hit/max(n + f, 1)
+        )
         for side in ('onset', 'offset'):
-            e = 1000*(inside.loc[b[own], f'{side}_s'].to_numpy() - marked.loc[a[own], f'{side}_s'].to_numpy())
+            e = 1000*(
+                inside.loc[b[own], f'{side}_s'].to_numpy() - marked.loc[a[own], f'{side}_s'].to_numpy()
+            )
             e = e[np.isfinite(e)]
-            points[f'{wave} {side}'] = dict(n=len(e), mean_ms=e.mean(), sd_ms=e.std(), median_abs_ms=np.median(np.abs(e))) if len(e) else dict(n=0)
+            points[f'{wave} {side}'] = (
+                dict(n=len(e), mean_ms=e.mean(), sd_ms=e.std(), median_abs_ms=np.median(np.abs(e)))
+                if len(e)
+                else dict(n=0)
+            )
     return pd.DataFrame(detection).T, pd.DataFrame(points).T
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #a08ec9e9
@@ -86,16 +119,41 @@ def expert_intervals(
 )->pd.DataFrame: # One row a record, by name: heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN where nothing was marked
     "Intervals of LUDB's records by the cardiologists' marks."
     rows = []
-    for (record, lead), own in marked.groupby(['record', 'lead']):
+    for (record, _), own in marked.groupby(['record', 'lead']):
         waves = {wave: part.sort_values('peak_s') for wave, part in own.groupby('wave')}
         q = waves['QRS']
-        before = pd.merge_asof(q, waves['P'][['peak_s', 'onset_s']], on='peak_s', suffixes=('', '_p'), tolerance=.45) if 'P' in waves else None
-        after = pd.merge_asof(q, waves['T'][['peak_s', 'offset_s']], on='peak_s', suffixes=('', '_t'), tolerance=.7, direction='forward') if 'T' in waves else None
-        rows.append(dict(record=record, heart_rate_bpm=60/q.peak_s.diff().mean(), qrs_ms=1000*(q.offset_s - q.onset_s).median(),
-            pr_ms=np.nan if before is None else 1000*(before.onset_s - before.onset_s_p).median(), qt_ms=np.nan if after is None else 1000*(after.offset_s_t - after.onset_s).median()))
+        before = (
+            pd.merge_asof(
+                q, waves['P'][['peak_s', 'onset_s']], on='peak_s', suffixes=('', '_p'), tolerance=0.45
+            )
+            if 'P' in waves
+            else None
+        )
+        after = (
+            pd.merge_asof(
+                q,
+                waves['T'][['peak_s', 'offset_s']],
+                on='peak_s',
+                suffixes=('', '_t'),
+                tolerance=0.7,
+                direction='forward',
+            )
+            if 'T' in waves
+            else None
+        )
+        rows.append(
+            dict(
+                record=record,
+                heart_rate_bpm=60/q.peak_s.diff().mean(),
+                qrs_ms=1000*(q.offset_s - q.onset_s).median(),
+                pr_ms=np.nan if before is None else 1000*(before.onset_s - before.onset_s_p).median(),
+                qt_ms=np.nan if after is None else 1000*(after.offset_s_t - after.onset_s).median(),
+            )
+        )
     return pd.DataFrame(rows).groupby('record').median()
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #11cecf31
 def cross_validation()->tuple: # one row a record of LUDB; and histogram of boundary errors (point, error_ms, waves)
-    "The cross-validated figures that ship with the delineator's weights: 150 records of LUDB, each judged by a network that had not seen it."
+    """The cross-validated figures that ship with the delineator's weights: 150 records of LUDB, each judged by a
+    network that had not seen it."""
     return card_table('delineator', 'cross_validation.csv'), card_table('delineator', 'boundary_errors.csv')

@@ -1,4 +1,4 @@
-"""Plain questions to a set of generated ECGs, with yardsticks made of real ones: are they as varied, are their intervals distributed alike, are they new, and are they what was asked for?
+"""Plain questions to a set of generated ECGs, with yardsticks made of real ones.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/generation.html.md"""
 
@@ -8,24 +8,38 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/generation.htm
 __all__ = ['INTERVALS', 'likeness', 'spread', 'nearest', 'ks', 'compare_measures', 'made_for', 'asked_rates', 'asked_classes']
 
 # %% ../../nbs/evaluation/03_generation.ipynb #852cc0a7
-import numpy as np, pandas as pd, torch, xarray as xr
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
 from ..signals.leads import as_records
 
 # %% ../../nbs/evaluation/03_generation.ipynb #b8d77da5
 def likeness(
-    a, b, # ECGs, dims (record, lead, time), alike in leads, rate and length
+    a,
+    b, # ECGs, dims (record, lead, time), alike in leads, rate and length
 )->np.ndarray: # Shape (records of a, records of b), at most 1
     "The greatest correlation over all shifts in time; raises `ValueError` for ECGs that are not alike."
     a, b = as_records(a), as_records(b)
-    if a.shape[1:] != b.shape[1:] or list(a.lead.values) != list(b.lead.values) or a.attrs['sampling_rate'] != b.attrs['sampling_rate']:
-        raise ValueError(f"likeness compares ECGs alike in leads, rate and length; these are {a.shape[1:]} at {a.attrs['sampling_rate']:g} Hz and {b.shape[1:]} at {b.attrs['sampling_rate']:g} Hz")
-    thin = max(1, round(a.attrs['sampling_rate']/64))                        # 64 Hz tell waves apart well enough
+    if (
+        a.shape[1:] != b.shape[1:]
+        or list(a.lead.values) != list(b.lead.values)
+        or a.attrs['sampling_rate'] != b.attrs['sampling_rate']
+    ):
+        raise ValueError(
+            f"likeness compares ECGs alike in leads, rate and length; these are {a.shape[1:]} at "
+            f"{a.attrs['sampling_rate']:g} Hz and {b.shape[1:]} at {b.attrs['sampling_rate']:g} Hz"
+        )
+    thin = max(1, round(a.attrs['sampling_rate']/64))  # 64 Hz tell waves apart well enough
     spectra = []
     for x in (a, b):
-        v = torch.tensor(x.values[..., :x.sizes['time']//thin*thin]).unflatten(-1, (-1, thin)).mean(-1)
+        v = torch.tensor(x.values[..., : x.sizes['time']//thin*thin]).unflatten(-1, (-1, thin)).mean(-1)
         v = v - v.mean(-1, keepdim=True)
         spectra.append(torch.fft.rfft(v/v.flatten(1).norm(dim=1).clamp(min=1e-9)[:, None, None]))
-    found = [torch.fft.irfft((one[None]*spectra[1].conj()).sum(1), v.shape[-1]).amax(-1) for one in spectra[0]]
+    found = [
+        torch.fft.irfft((one[None]*spectra[1].conj()).sum(1), v.shape[-1]).amax(-1) for one in spectra[0]
+    ]
     return torch.stack(found).numpy()
 
 # %% ../../nbs/evaluation/03_generation.ipynb #241bf0f9
@@ -41,31 +55,54 @@ def nearest(
 )->np.ndarray: # Unlikeness of each record of x to the nearest of the others, 0 to 1
     "How far the nearest record is; among the records themselves, leave out the own patient."
     alike = likeness(x, others)
-    if patients is not None: alike[np.asarray(patients[0], str)[:, None] == np.asarray(patients[1], str)[None]] = -1
+    if patients is not None:
+        alike[np.asarray(patients[0], str)[:, None] == np.asarray(patients[1], str)[None]] = -1
     return 1 - alike.max(1)
 
 # %% ../../nbs/evaluation/03_generation.ipynb #e4451187
-INTERVALS = ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'p_duration_ms', 'qrs_axis_deg', 'r_amplitude_II_mv', 't_amplitude_II_mv')
+INTERVALS = (
+    'heart_rate_bpm',
+    'pr_ms',
+    'qrs_ms',
+    'qt_ms',
+    'qtc_ms',
+    'p_duration_ms',
+    'qrs_axis_deg',
+    'r_amplitude_II_mv',
+    't_amplitude_II_mv',
+)
 
 # %% ../../nbs/evaluation/03_generation.ipynb #c05e0705
 def ks(a, b)->float:
     "Kolmogorov–Smirnov distance of two samples, missing values left out; NaN where one is empty."
     from scipy.stats import ks_2samp
+
     a, b = (np.asarray(v, float)[~np.isnan(np.asarray(v, float))] for v in (a, b))
     return float(ks_2samp(a, b).statistic) if len(a) and len(b) else np.nan
 
 def compare_measures(
-    real:pd.DataFrame, made:pd.DataFrame, # Of `measure`
+    real:pd.DataFrame,
+    made:pd.DataFrame, # Of `measure`
     patients=None, # Of the real records; each its own if not given
-    halvings:int=200, seed:int=0,
-)->pd.DataFrame: # One row a measure: distance, the same between two halves of the real (median and 95th percentile), and both medians
+    halvings:int=200,
+    seed:int=0,
+)->pd.DataFrame: # One row a measure: distance, that of two halves of the real (median, 95 %), both medians
     "Kolmogorov–Smirnov distances of the measures, beside what real records have among themselves."
     patients = np.arange(len(real)).astype(str) if patients is None else np.asarray(patients, str)
     names, rng, rows = np.unique(patients), np.random.default_rng(seed), []
-    halves = [np.isin(patients, rng.permutation(names)[:len(names)//2]) for _ in range(halvings)]
+    halves = [np.isin(patients, rng.permutation(names)[: len(names)//2]) for _ in range(halvings)]
     for m in [m for m in INTERVALS if m in real and m in made]:
         own = [ks(real[m][half], real[m][~half]) for half in halves]
-        rows.append(dict(measure=m, distance=ks(real[m], made[m]), two_halves=np.nanmedian(own), two_halves_95=np.nanquantile(own, .95), real=real[m].median(), made=made[m].median()))
+        rows.append(
+            dict(
+                measure=m,
+                distance=ks(real[m], made[m]),
+                two_halves=np.nanmedian(own),
+                two_halves_95=np.nanquantile(own, 0.95),
+                real=real[m].median(),
+                made=made[m].median(),
+            )
+        )
     return pd.DataFrame(rows).set_index('measure')
 
 # %% ../../nbs/evaluation/03_generation.ipynb #580a32a6
@@ -76,23 +113,45 @@ def made_for(
     together:int=32, # Records asked for at a time, each time of another seed
 )->xr.DataArray: # Records 0, 1, 2, …
     "As many records as there are conditions."
-    parts = [make(len(part), seed + k, part) for k in range(0, len(conditions), together) for part in [conditions[k:k + together]]]
-    return xr.concat(parts, 'record', combine_attrs='override').assign_coords(record=np.arange(len(conditions)))
+    parts = [
+        make(len(part), seed + k, part)
+        for k in range(0, len(conditions), together)
+        for part in [conditions[k : k + together]]
+    ]
+    return xr.concat(parts, 'record', combine_attrs='override').assign_coords(
+        record=np.arange(len(conditions))
+    )
 
 def asked_rates(
     make, # As in `made_for`
-    rates=range(30, 151, 5), each:int=4, seed:int=11, # Asked for, bpm, and how often
+    rates=range(30, 151, 5),
+    each:int=4,
+    seed:int=11, # Asked for, bpm, and how often
 )->pd.DataFrame: # Columns asked, measured; bpm, NaN where no beats were found
     "Heart rates asked for and found."
     from deepsynthbody_nb.signals.measure import measure
+
     asked = [float(rate) for rate in rates for _ in range(each)]
-    return pd.DataFrame(dict(asked=asked, measured=measure(made_for(make, [dict(heart_rate_bpm=rate) for rate in asked], seed)).heart_rate_bpm.to_numpy()))
+    return pd.DataFrame(
+        dict(
+            asked=asked,
+            measured=measure(
+                made_for(make, [dict(heart_rate_bpm=rate) for rate in asked], seed)
+            ).heart_rate_bpm.to_numpy(),
+        )
+    )
 
 def asked_classes(
     make, # As in `made_for`
     read, # Function of ECGs, giving a table of probabilities, one column a class: a classifier taught real records only
-    classes=('NORM', 'MI', 'STTC', 'CD', 'HYP'), each:int=40, seed:int=12,
+    classes=('NORM', 'MI', 'STTC', 'CD', 'HYP'),
+    each:int=40,
+    seed:int=12,
 )->tuple: # Labels asked for, and probabilities: tables with a row a record
     "Diagnoses asked for, one at a time, and what a classifier reads."
-    said = [read(made_for(make, [dict(superclass=[c])]*each, seed + 1000*k)) for k, c in enumerate(classes)]
-    return pd.DataFrame(np.eye(len(classes)).repeat(each, 0), columns=list(classes)), pd.concat(said, ignore_index=True)
+    said = [
+        read(made_for(make, [dict(superclass=[c])]*each, seed + 1000*k)) for k, c in enumerate(classes)
+    ]
+    return pd.DataFrame(np.eye(len(classes)).repeat(each, 0), columns=list(classes)), pd.concat(
+        said, ignore_index=True
+    )

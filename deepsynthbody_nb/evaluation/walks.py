@@ -8,17 +8,20 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/walks.html.md"
 __all__ = ['VALUES', 'WAYS', 'effects', 'summarise', 'qualities', 'share_outside', 'midway', 'jumps']
 
 # %% ../../nbs/evaluation/01_walks.ipynb #ec944ba7
-import numpy as np, pandas as pd, torch
+import numpy as np
+import pandas as pd
+import torch
 from scipy.stats import spearmanr
+
+from ..generators.pulse2pulse import noise_stream
 from ..latent.bottleneck import Latent, decode, encode, join, latents
 from ..latent.controls import CONTROLS, load_controls, move, standardised
 from ..latent.walk import between, noise_between
-from ..generators.pulse2pulse import noise_stream
 from ..signals.delineate import delineate
-from ..signals.measure import marks_of_wave, disturbance, measure
+from ..signals.measure import disturbance, marks_of_wave, measure
 
 # %% ../../nbs/evaluation/01_walks.ipynb #a7f04789
-VALUES = np.linspace(-2, 2, 9)     # standard deviations
+VALUES = np.linspace(-2, 2, 9)  # standard deviations
 
 # %% ../../nbs/evaluation/01_walks.ipynb #5a85e394
 def effects(
@@ -26,27 +29,44 @@ def effects(
     seed:int, # Of their noise; it should not have been used to find the controls
     controls=tuple(CONTROLS), # Which controls to move
     progress:bool=True, # Show a progress bar?
-)->pd.DataFrame: # One row a record made: start, control, value, then the ten measures in standard deviations of ordinary records
+)->pd.DataFrame: # One row a record made: start, control, value, and ten measures in standard deviations
     "Move each control of each record, and measure what became of all ten measures."
     from tqdm.auto import tqdm
+
     usual, rows = load_controls()[1], []
     for start in tqdm(range(n), unit='record', disable=not progress):
         one = latents(1, seed, start)
         for control in controls:
             moved = decode(move(one, {control: VALUES}))
             table = standardised(measure(moved), usual['mean'], usual.sd)
-            rows.append(pd.concat([pd.DataFrame(dict(start=start, control=control, value=VALUES)), table.reset_index(drop=True)], axis=1))
+            rows.append(
+                pd.concat(
+                    [
+                        pd.DataFrame(dict(start=start, control=control, value=VALUES)),
+                        table.reset_index(drop=True),
+                    ],
+                    axis=1,
+                )
+            )
     return pd.concat(rows, ignore_index=True)
 
 # %% ../../nbs/evaluation/01_walks.ipynb #ce4dcb55
 def summarise(
     effects:pd.DataFrame, # As `effects` makes it
-)->pd.DataFrame: # One row a start and control: spearman, then for each measure its change for one standard deviation asked
-    "How steadily each slider moved its own measure (Spearman's rank correlation over the nine values), and what it moved beside it (regression on the value)."
+)->pd.DataFrame: # One row a start and control: spearman, and each measure's change for one SD asked
+    """How steadily each slider moved its own measure (Spearman's rank correlation over the nine values), and what it
+    moved beside it (regression on the value)."""
     rows = []
     for (start, control), part in effects.groupby(['start', 'control'], sort=False):
         slopes = part[list(CONTROLS)].mul(part.value, axis=0).mean()/(part.value**2).mean()
-        rows.append(dict(start=start, control=control, spearman=spearmanr(part.value, part[control], nan_policy='omit')[0]) | slopes.to_dict())
+        rows.append(
+            dict(
+                start=start,
+                control=control,
+                spearman=spearmanr(part.value, part[control], nan_policy='omit')[0],
+            )
+            | slopes.to_dict()
+        )
     return pd.DataFrame(rows)
 
 # %% ../../nbs/evaluation/01_walks.ipynb #db59f1a6
@@ -60,15 +80,23 @@ def qualities(
         own = marks[marks.record.eq(record.record.item())]
         peaks = np.sort(marks_of_wave(own, 'QRS').peak_s)
         wander, noise = disturbance(record, own)
-        rows.append(dict(wander_mv=wander.max(), noise_mv=noise.max(), heart_rate_bpm=60/np.diff(peaks).mean() if len(peaks) > 1 else np.nan, amplitude_mv=np.ptp(record.values, axis=-1).max()))
+        rows.append(
+            dict(
+                wander_mv=wander.max(),
+                noise_mv=noise.max(),
+                heart_rate_bpm=60/np.diff(peaks).mean() if len(peaks) > 1 else np.nan,
+                amplitude_mv=np.ptp(record.values, axis=-1).max(),
+            )
+        )
     return pd.DataFrame(rows)
 
 def share_outside(
     table:pd.DataFrame, # As `qualities` makes it
     ordinary:pd.DataFrame, # Likewise, of ordinary records
 )->pd.Series: # Share of records, by quantity, and `any` of the four
-    "How many records lie outside the 1st to 99th percentile of ordinary ones; a heart rate that cannot be measured lies outside."
-    low, high = ordinary.quantile(.01), ordinary.quantile(.99)
+    """How many records lie outside the 1st to 99th percentile of ordinary ones; a heart rate that cannot be measured
+    lies outside."""
+    low, high = ordinary.quantile(0.01), ordinary.quantile(0.99)
     outside = ~((table >= low) & (table <= high))
     return pd.concat([outside.mean(), pd.Series(dict(any=outside.any(axis=1).mean()))])
 
@@ -80,13 +108,16 @@ def midway(
     pairs:int, # How many pairs of records
     way:str, # One of WAYS
     seed:int, # Of the noise: pair k is made of records 2k and 2k + 1
-    parts=(.25, .5, .75), # How far along
+    parts=(0.25, 0.5, 0.75), # How far along
 )->Latent: # pairs·len(parts) records
     "Latents between pairs of records."
     stream, found = noise_stream(seed), []
     for k in range(pairs):
         a, b = next(stream), next(stream)
-        if way == 'noise, arc': found.append(encode(torch.stack([noise_between(a, b, t) for t in parts]), [f'pair {k}']*len(parts)))
+        if way == 'noise, arc':
+            found.append(
+                encode(torch.stack([noise_between(a, b, t) for t in parts]), [f'pair {k}']*len(parts))
+            )
         else:
             ends = [encode(noise[None], [f'pair {k}']) for noise in (a, b)]
             found += [between(*ends, t, way.split(', ')[1]) for t in parts]
@@ -95,15 +126,19 @@ def midway(
 # %% ../../nbs/evaluation/01_walks.ipynb #a2b8d69a
 def jumps(
     x, # ECGs along a walk, dims (record, lead, time), mV
-)->pd.DataFrame: # One row a pair of beats in neighbouring records: step, time_s, slide_ms, change_mv; NaN for beats without a partner
+)->pd.DataFrame: # One row a pair of beats: step, time_s, slide_ms, change_mv; NaN without a partner
     "How beats change from step to step."
     marks = delineate(x)
     marks = marks_of_wave(marks, 'QRS')
     lead, rows = x.sel(lead='II'), []
+
     def beats(record):
         peaks = np.sort(marks[marks.record.eq(record)].peak_s.to_numpy())
-        at = np.clip(np.round(peaks[:, None]*500).astype(int) + np.arange(-25, 26), 0, lead.sizes['time'] - 1)
+        at = np.clip(
+            np.round(peaks[:, None]*500).astype(int) + np.arange(-25, 26), 0, lead.sizes['time'] - 1
+        )
         return peaks, lead.sel(record=record).values[at].max(1) if len(peaks) else peaks
+
     before = beats(x.record.values[0])
     for step, record in enumerate(x.record.values[1:], 1):
         after = beats(record)
@@ -111,7 +146,14 @@ def jumps(
         nearest, back = apart.argmin(1), apart.argmin(0)
         for i, peak in enumerate(before[0]):
             j = nearest[i]
-            partner = back[j] == i and apart[i, j] < .3
-            rows.append(dict(step=step, time_s=peak, slide_ms=1000*(after[0][j] - peak) if partner else np.nan, change_mv=after[1][j] - before[1][i] if partner else np.nan))
+            partner = back[j] == i and apart[i, j] < 0.3
+            rows.append(
+                dict(
+                    step=step,
+                    time_s=peak,
+                    slide_ms=1000*(after[0][j] - peak) if partner else np.nan,
+                    change_mv=after[1][j] - before[1][i] if partner else np.nan,
+                )
+            )
         before = after
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The same network as a chain of matrix products: little more than a third of the arithmetic, at six tenths of the rate of the processor's best.
+"""The same network as a chain of matrix products: little more than a third of the arithmetic.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/fast.html.md"""
 
@@ -9,9 +9,11 @@ __all__ = ['TOGETHER', 'windows', 'Product', 'Steps', 'FastPulse2Pulse', 'fast_p
 
 # %% ../../nbs/generators/01_fast.ipynb #1a5ea8d6
 import functools
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+
 from ..records.devices import undisturbed
 from ..signals.leads import as_ecg
 from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, Pulse2Pulse, _folded, draw, load_pulse2pulse, noise_state
@@ -19,28 +21,36 @@ from .pulse2pulse import DECODER, ENCODER, FULL_SCALE, Pulse2Pulse, _folded, dra
 # %% ../../nbs/generators/01_fast.ipynb #9ae1f1de
 def windows(
     x:torch.Tensor, # Shape (n, time, channels), contiguous
-    size:int, step:int=1, # Samples
+    size:int,
+    step:int=1, # Samples
 )->torch.Tensor: # Shape (n·rows, size·channels)
     "Every `step`-th stretch of `size` samples, as the rows of a matrix."
     n, time, channels = x.shape
     rows = (time - size)//step + 1
-    return x.as_strided((n, rows, size*channels), (time*channels, step*channels, 1)).reshape(n*rows, -1)
+    return x.as_strided((n, rows, size*channels), (time*channels, step*channels, 1)).reshape(
+        n*rows, -1
+    )
 
 # %% ../../nbs/generators/01_fast.ipynb #9cb923d9
 class Product:
     "A convolution, its outputs at `at_once` neighbouring places from one product."
-    def __init__(self,
+
+    def __init__(
+        self,
         taps:torch.Tensor, # Shape (kernel, channels in, channels out)
         bias:torch.Tensor, # Shape (channels out,)
-        stride:int, at_once:int,
+        stride:int,
+        at_once:int,
     ):
         kernel, n_in, n_out = taps.shape
         weight = taps.new_zeros(kernel + stride*(at_once - 1), n_in, at_once, n_out)
-        for k in range(at_once): weight[k*stride:k*stride + kernel, :, k] = taps
+        for k in range(at_once):
+            weight[k*stride : k*stride + kernel, :, k] = taps
         self.size, self.step, self.edge = len(weight), stride*at_once, kernel//2
         self.weight, self.bias = weight.flatten(2).flatten(0, 1), bias.repeat(at_once)
 
-    def operations(self, samples): return 2*self.weight.numel()*-(-samples//self.step)
+    def operations(self, samples):
+        return 2*self.weight.numel()*-(-samples//self.step)
 
     def __call__(self, x): # (n, time, channels in) to (n, time/stride, channels out)
         seen = windows(F.pad(x, (0, 0, self.edge, self.edge)), self.size, self.step)
@@ -49,20 +59,29 @@ class Product:
 # %% ../../nbs/generators/01_fast.ipynb #0994ead2
 class Steps:
     "Upsampling by five and a convolution of 25 taps, as the middle output and four differences."
-    def __init__(self, conv):
-        taps, self.bias = conv.weight.permute(2, 1, 0), conv.bias            # (25, channels in, channels out)
-        middle = taps.unflatten(0, (5, 5)).sum(1)                            # the third of five outputs sees five samples, five times each
-        before = torch.stack([taps[p::5] for p in (0, 1)], 2)                # third less second, second less first
-        after = torch.stack([taps[p::5] for p in (4, 3)], 2)                 # fourth less third, fifth less fourth
-        self.middle, self.before, self.after = (w.flatten(0, 1).flatten(1).contiguous() for w in (middle, before, after))
 
-    def operations(self, samples): return 2*samples*sum(w.numel() for w in (self.middle, self.before, self.after))
+    def __init__(self, conv):
+        taps, self.bias = conv.weight.permute(2, 1, 0), conv.bias  # (25, channels in, channels out)
+        middle = taps.unflatten(0, (5, 5)).sum(
+            1
+        )  # the third of five outputs sees five samples, five times each
+        before = torch.stack([taps[p::5] for p in (0, 1)], 2)  # third less second, second less first
+        after = torch.stack([taps[p::5] for p in (4, 3)], 2)  # fourth less third, fifth less fourth
+        self.middle, self.before, self.after = (
+            w.flatten(0, 1).flatten(1).contiguous() for w in (middle, before, after)
+        )
+
+    def operations(self, samples):
+        return 2*samples*sum(w.numel() for w in (self.middle, self.before, self.after))
 
     def __call__(self, x): # (n, time, channels in) to (n, 5·time, channels out)
         n, time, channels = x.shape
         x = F.pad(x, (0, 0, 3, 3))
         steps = windows(x[:, 1:] - x[:, :-1], 6)
-        back, on = ((part@w).unflatten(1, (2, -1)) for part, w in ((steps[:, :5*channels], self.before), (steps[:, channels:], self.after)))
+        back, on = (
+            (part@w).unflatten(1, (2, -1))
+            for part, w in ((steps[:, : 5*channels], self.before), (steps[:, channels:], self.after))
+        )
         made = x.new_empty(n*time, 5, len(self.bias))
         made[:, 2] = torch.addmm(self.bias, windows(x[:, 1:-1].contiguous(), 5), self.middle)
         for k in (0, 1):
@@ -71,45 +90,71 @@ class Steps:
         return made
 
 # %% ../../nbs/generators/01_fast.ipynb #3a65cc5a
-_NARROW = (4, 2, 2, 1, 1, 1), (None, None, None, 2, 2, 5)   # outputs at once, of the levels of encoder and decoder; None: as steps
+_NARROW = (
+    (4, 2, 2, 1, 1, 1),
+    (None, None, None, 2, 2, 5),
+)  # outputs at once, of the levels of encoder and decoder; None: as steps
 
 class FastPulse2Pulse:
-    "Noise (n, 8, 5000), uniform in (-1, 1), to ECGs in whole µV, int16, same shape: those of a `Pulse2Pulse` to within 1 µV."
+    """Noise (n, 8, 5000), uniform in (-1, 1), to ECGs in whole µV, int16, same shape: those of a `Pulse2Pulse` to
+    within 1 µV."""
+
     def __init__(self, model:Pulse2Pulse):
-        self.encoder = [Product(conv.weight.permute(2, 1, 0), conv.bias, stride, at_once) for conv, (_, _, stride), at_once in zip(model.encoder, ENCODER, _NARROW[0])]
-        self.decoder = [Steps(conv) if at_once is None else _folded_product(conv, up, at_once) for conv, (_, _, up), at_once in zip(model.decoder, DECODER, _NARROW[1])]
+        self.encoder = [
+            Product(conv.weight.permute(2, 1, 0), conv.bias, stride, at_once)
+            for conv, (_, _, stride), at_once in zip(model.encoder, ENCODER, _NARROW[0], strict=False)
+        ]
+        self.decoder = [
+            Steps(conv) if at_once is None else _folded_product(conv, up, at_once)
+            for conv, (_, _, up), at_once in zip(model.decoder, DECODER, _NARROW[1], strict=False)
+        ]
 
     @property
     def operations(self): # additions and multiplications a record, zeros among the weights included
         lengths = [5000]
-        for _, _, stride in ENCODER: lengths.append(lengths[-1]//stride)
-        return sum(level.operations(samples) for level, samples in zip(self.encoder + self.decoder, lengths[:6] + lengths[:0:-1]))
+        for _, _, stride in ENCODER:
+            lengths.append(lengths[-1]//stride)
+        return sum(
+            level.operations(samples)
+            for level, samples in zip(
+                self.encoder + self.decoder, lengths[:6] + lengths[:0:-1], strict=False
+            )
+        )
 
     @undisturbed()
     def __call__(self, noise):
         near = []
         for part in noise.transpose(1, 2).split(10):
             levels = [part.contiguous()]
-            for k in range(3): levels.append(self._down(k, levels[-1]))
+            for k in range(3):
+                levels.append(self._down(k, levels[-1]))
             near.append(levels[1:])
         levels = [torch.cat([part[-1] for part in near])]
-        for k in (3, 4, 5): levels.append(self._down(k, levels[-1]))
+        for k in (3, 4, 5):
+            levels.append(self._down(k, levels[-1]))
         x = self._up(0, levels.pop())
-        for k in (1, 2): x = self._up(k, x, levels.pop())
+        for k in (1, 2):
+            x = self._up(k, x, levels.pop())
         made = torch.empty(len(noise), 5000, 8, dtype=torch.int16)
-        for place, part, (_, second, third) in zip(made.split(10), x.split(10), near):
+        for place, part, (_, second, third) in zip(made.split(10), x.split(10), near, strict=False):
             part = self.decoder[5](self._up(4, self._up(3, part, third), second))
-            place.copy_(part.tanh_().mul_(FULL_SCALE).view(place.shape))     # cut, not rounded, as the published program does
+            place.copy_(
+                part.tanh_().mul_(FULL_SCALE).view(place.shape)
+            )  # cut, not rounded, as the published program does
         return made.transpose(1, 2)
 
-    def _down(self, k, x): return F.leaky_relu_(self.encoder[k](x), .01).view(len(x), -1, ENCODER[k][1])
+    def _down(self, k, x):
+        return F.leaky_relu_(self.encoder[k](x), 0.01).view(len(x), -1, ENCODER[k][1])
 
     def _up(self, k, x, skip=None):
-        if skip is not None: x = torch.cat((x, skip), 2)
+        if skip is not None:
+            x = torch.cat((x, skip), 2)
         return self.decoder[k](x).relu_().view(len(x), -1, DECODER[k][1])
 
 def _folded_product(conv, up, at_once):
-    taps = _folded(conv, up).weight.unflatten(0, (-1, up)).permute(3, 2, 1, 0)   # (kernel, channels in, up, channels out)
+    taps = (
+        _folded(conv, up).weight.unflatten(0, (-1, up)).permute(3, 2, 1, 0)
+    )  # (kernel, channels in, up, channels out)
     return Product(taps.flatten(2), conv.bias.repeat(up), 1, at_once)
 
 @functools.lru_cache(maxsize=1)
@@ -118,7 +163,7 @@ def fast_pulse2pulse()->FastPulse2Pulse: # On the CPU
     return FastPulse2Pulse(load_pulse2pulse())
 
 # %% ../../nbs/generators/01_fast.ipynb #e6860676
-TOGETHER = 50     # records in one call
+TOGETHER = 50  # records in one call
 
 # %% ../../nbs/generators/01_fast.ipynb #750485a4
 def draw_many(
@@ -137,5 +182,5 @@ def draw_many(
         noise = torch.Generator()
         noise.set_state(noise_state(seed, first))
         values = torch.empty(TOGETHER, 8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=noise)
-        drawn.append(fast_pulse2pulse()(values)[:start + n - first].numpy())
+        drawn.append(fast_pulse2pulse()(values)[: start + n - first].numpy())
     return as_ecg(np.concatenate(drawn)/np.float32(1000), 500)

@@ -1,4 +1,4 @@
-"""Flow matching over hearts and their beats: ask for a diagnosis, a heart rate, a sex and an age, any of them or none, and get ten seconds of ECG in nineteen calls of a small network.
+"""Flow matching over hearts and their beats: ten seconds of ECG in nineteen calls of a small network.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md"""
 
@@ -10,32 +10,45 @@ __all__ = ['GRID', 'AXES', 'BEATS', 'ASKED', 'RANGES', 'STEPS', 'GUIDANCE', 'GUI
            'load_flow', 'draw']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
-import functools, math
-import numpy as np, torch, xarray as xr
-from torch import nn
+import functools
+import math
+
+import numpy as np
+import torch
 import torch.nn.functional as F
+import xarray as xr
+from torch import nn
+
+from ..catalogue.weights import load_weights
 from ..classifiers.labels import SUPERCLASSES
-from ..signals.leads import LEADS_8, as_ecg
 from ..records.chance import stream
 from ..records.devices import built, undisturbed
+from ..signals.leads import LEADS_8, as_ecg
 from ..signals.retiming import retimed
-from ..catalogue.weights import load_weights
 
 # %% ../../nbs/generators/04_flow.ipynb #d91f8153
-GRID  = (24, 40, 40, 16)                      # places in each part of a beat
-AXES  = 48                                    # principal axes of a beat's shape
-BEATS = 28                                    # in a record that is generated: enough for ten seconds at 160 bpm
+GRID = (24, 40, 40, 16)  # places in each part of a beat
+AXES = 48  # principal axes of a beat's shape
+BEATS = 28  # in a record that is generated: enough for ten seconds at 160 bpm
 
 # %% ../../nbs/generators/04_flow.ipynb #6d50d2da
 def places(): # of the grid within a beat, in parts: 0 to 4, shape (120,)
-    return torch.cat([k + (torch.arange(n, dtype=torch.float32) + .5)/n for k, n in enumerate(GRID)])
+    return torch.cat([k + (torch.arange(n, dtype=torch.float32) + 0.5)/n for k, n in enumerate(GRID)])
 
 class Codec(nn.Module):
-    "Beats, as shapes (n, beats, 8, 120) in mV and parts (n, beats, 4) in s, to a heart and deviations (n, 1 + beats, 52), and back."
+    """Beats, as shapes (n, beats, 8, 120) in mV and parts (n, beats, 4) in s, to a heart and deviations (n, 1 + beats,
+    52), and back."""
+
     def __init__(self):
         super().__init__()
         self.numbers, points = AXES + 4, 8*sum(GRID)
-        for name, shape in dict(mean=(points,), axes=(AXES, points), heart_mean=(self.numbers,), heart_sd=(self.numbers,), beat_sd=(self.numbers,)).items():
+        for name, shape in dict(
+            mean=(points,),
+            axes=(AXES, points),
+            heart_mean=(self.numbers,),
+            heart_sd=(self.numbers,),
+            beat_sd=(self.numbers,),
+        ).items():
             self.register_buffer(name, torch.ones(shape) if name.endswith('sd') else torch.zeros(shape))
 
     def told(self, shapes, parts): # each beat in numbers, (n, beats, 52)
@@ -44,7 +57,9 @@ class Codec(nn.Module):
     def encode(self, shapes, parts, there): # `there`: which beats there are, (n, beats) of bool
         told, there = self.told(shapes, parts), there[..., None]
         heart = (told*there).sum(1, keepdim=True)/there.sum(1, keepdim=True)
-        return torch.cat(((heart - self.heart_mean)/self.heart_sd, (told - heart)/self.beat_sd*there), 1)
+        return torch.cat(
+            ((heart - self.heart_mean)/self.heart_sd, (told - heart)/self.beat_sd*there), 1
+        )
 
     def decode(self, z): # shapes and parts
         told = self.heart_mean + z[:, :1]*self.heart_sd + z[:, 1:]*self.beat_sd
@@ -55,7 +70,9 @@ class Codec(nn.Module):
         self.mean.copy_(beats.mean(0))
         self.axes.copy_(torch.linalg.svd(beats - self.mean, full_matrices=False)[2][:AXES])
         z = self.encode(shapes, parts, there)
-        self.heart_mean.copy_(z[:, 0].mean(0)); self.heart_sd.copy_(z[:, 0].std(0)); self.beat_sd.copy_(z[:, 1:][there].std(0))
+        self.heart_mean.copy_(z[:, 0].mean(0))
+        self.heart_sd.copy_(z[:, 0].std(0))
+        self.beat_sd.copy_(z[:, 1:][there].std(0))
 
 # %% ../../nbs/generators/04_flow.ipynb #ba36c421
 def drawn(
@@ -66,12 +83,17 @@ def drawn(
 )->np.ndarray: # Shape (8, samples), mV
     "A record from its beats; where these end too early, they begin again."
     from scipy.interpolate import PchipInterpolator
+
     begin = start*parts[0].sum()
     rounds = math.ceil((begin + samples/500)/parts.sum()) + 1
     shapes, parts = np.tile(shapes, (rounds, 1, 1)), np.tile(parts, (rounds, 1))
     ends = np.append(0, np.cumsum(parts.ravel()))
-    at = np.interp(np.add.outer(4*np.arange(len(parts)), places().numpy()).ravel(), np.arange(len(ends)), ends)
-    return PchipInterpolator(at, shapes.transpose(0, 2, 1).reshape(len(at), -1))(np.clip(begin + np.arange(samples)/500, at[0], at[-1])).T
+    at = np.interp(
+        np.add.outer(4*np.arange(len(parts)), places().numpy()).ravel(), np.arange(len(ends)), ends
+    )
+    return PchipInterpolator(at, shapes.transpose(0, 2, 1).reshape(len(at), -1))(
+        np.clip(begin + np.arange(samples)/500, at[0], at[-1])
+    ).T
 
 # %% ../../nbs/generators/04_flow.ipynb #41511437
 ASKED = ('superclass', 'sex', 'age', 'heart_rate_bpm')
@@ -84,24 +106,49 @@ def as_condition(
 )->dict: # Tensors: superclass (n, 5), sex, age, heart_rate_bpm (n,); 1 yes, 0 no or male, NaN not asked
     "What is asked, as the network takes it; raises `ValueError` naming what is unknown or out of range."
     each = list(condition) if isinstance(condition, (list, tuple)) else [condition]*n
-    if len(each) != n: raise ValueError(f"condition has {len(each)} entries for {n} records; pass one dict for all, or one for each")
+    if len(each) != n:
+        raise ValueError(
+            f"condition has {len(each)} entries for {n} records; pass one dict for all, or one for each"
+        )
     rows = [_asked(c or {}) for c in each]
-    columns = list(zip(*rows)) if rows else [[]]*4
-    return dict(superclass=torch.tensor(columns[0], dtype=torch.float32).reshape(n, len(SUPERCLASSES)), **{k: torch.tensor(column, dtype=torch.float32) for k, column in zip(ASKED[1:], columns[1:])})
+    columns = list(zip(*rows, strict=False)) if rows else [[]]*4
+    return dict(
+        superclass=torch.tensor(columns[0], dtype=torch.float32).reshape(n, len(SUPERCLASSES)),
+        **{
+            k: torch.tensor(column, dtype=torch.float32)
+            for k, column in zip(ASKED[1:], columns[1:], strict=False)
+        },
+    )
 
 def _asked(c):
-    if not isinstance(c, dict): raise ValueError(f"a condition is a dict such as {{'superclass': ['MI'], 'heart_rate_bpm': 95}}; got {c!r}")
-    if unknown := [k for k in c if k not in ASKED]: raise ValueError(f"a condition cannot ask for {unknown[0]!r}; known are {', '.join(ASKED)}")
+    if not isinstance(c, dict):
+        raise ValueError(
+            f"a condition is a dict such as {{'superclass': ['MI'], 'heart_rate_bpm': 95}}; got {c!r}"
+        )
+    if unknown := [k for k in c if k not in ASKED]:
+        raise ValueError(f"a condition cannot ask for {unknown[0]!r}; known are {', '.join(ASKED)}")
     own, sex, numbers = c.get('superclass'), c.get('sex'), []
     own = [own] if isinstance(own, str) else own
-    if unknown := [k for k in own or () if k not in SUPERCLASSES]: raise ValueError(f"unknown superclass {unknown[0]!r}; known are {', '.join(SUPERCLASSES)}")
-    if own and 'NORM' in own and len(own) > 1: raise ValueError(f"superclass asks for NORM beside {', '.join(k for k in own if k != 'NORM')}; a normal ECG has no finding")
-    if sex is not None and sex not in ('female', 'male'): raise ValueError(f"sex must be 'female' or 'male'; got {sex!r}")
+    if unknown := [k for k in own or () if k not in SUPERCLASSES]:
+        raise ValueError(f"unknown superclass {unknown[0]!r}; known are {', '.join(SUPERCLASSES)}")
+    if own and 'NORM' in own and len(own) > 1:
+        raise ValueError(
+            f"superclass asks for NORM beside {', '.join(k for k in own if k != 'NORM')}; a normal ECG has no finding"
+        )
+    if sex is not None and sex not in ('female', 'male'):
+        raise ValueError(f"sex must be 'female' or 'male'; got {sex!r}")
     for k, (low, high) in RANGES.items():
         v = c.get(k)
-        if v is not None and (isinstance(v, (str, bool)) or not low <= v <= high): raise ValueError(f"{k} must be between {low} and {high}, where there were records to learn from; got {v!r}")
+        if v is not None and (isinstance(v, (str, bool)) or not low <= v <= high):
+            raise ValueError(
+                f"{k} must be between {low} and {high}, where there were records to learn from; got {v!r}"
+            )
         numbers.append(math.nan if v is None else float(v))
-    return [math.nan]*len(SUPERCLASSES) if not own else [float(k in own) for k in SUPERCLASSES], math.nan if sex is None else float(sex == 'female'), *numbers
+    return (
+        [math.nan]*len(SUPERCLASSES) if not own else [float(k in own) for k in SUPERCLASSES],
+        math.nan if sex is None else float(sex == 'female'),
+        *numbers,
+    )
 
 # %% ../../nbs/generators/04_flow.ipynb #53f70818
 def rotated(
@@ -114,18 +161,29 @@ def rotated(
 
 class Dropout(nn.Dropout):
     "Chance is drawn for a whole batch, of which x may be some rows: so several processes drop what one would."
+
     whole, rows = None, slice(None)
 
     def forward(self, x):
-        return x*F.dropout(torch.ones(self.whole or len(x), *x.shape[1:], device=x.device, dtype=x.dtype), self.p)[self.rows] if self.training else x
+        return (
+            x
+            * F.dropout(
+                torch.ones(self.whole or len(x), *x.shape[1:], device=x.device, dtype=x.dtype), self.p
+            )[self.rows]
+            if self.training
+            else x
+        )
 
 class Layer(nn.Module):
-    "Attention and a pair of linear layers, each scaled and shifted by what is asked (Peebles and Xie 2023, arXiv:2212.09748)."
+    """Attention and a pair of linear layers, each scaled and shifted by what is asked (Peebles and Xie 2023,
+    arXiv:2212.09748)."""
+
     def __init__(self, width, heads, ratio, dropout):
         super().__init__()
         self.heads, self.drop = heads, Dropout(dropout)
         self.qkv, self.out = nn.Linear(width, 3*width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, ratio*width), nn.Linear(ratio*width, width)
+        self.up = nn.Linear(width, ratio*width)
+        self.down = nn.Linear(ratio*width, width)
         self.own = nn.Parameter(torch.zeros(6*width))
 
     def forward(self, x, asked, turn, seen):
@@ -133,14 +191,27 @@ class Layer(nn.Module):
         scale1, shift1, gate1, scale2, shift2, gate2 = (asked + self.own)[:, None].chunk(6, -1)
         h = torch.addcmul(shift1, F.layer_norm(x, (width,)), 1 + scale1)
         q, k, v = self.qkv(h).view(n, beats, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        h = F.scaled_dot_product_attention(rotated(q, turn), rotated(k, turn), v, attn_mask=seen).transpose(1, 2).flatten(2)
+        h = (
+            F.scaled_dot_product_attention(rotated(q, turn), rotated(k, turn), v, attn_mask=seen)
+            .transpose(1, 2)
+            .flatten(2)
+        )
         x = torch.addcmul(x, gate1, self.drop(self.out(h)))
         h = torch.addcmul(shift2, F.layer_norm(x, (width,)), 1 + scale2)
         return torch.addcmul(x, gate2, self.drop(self.down(F.gelu(self.up(h)))))
 
 class Velocity(nn.Module):
     "From noisy hearts and beats (n, 1 + beats, numbers), times (n,) and a condition to their velocity, same shape."
-    def __init__(self, numbers:int=AXES + 4, width:int=128, depth:int=6, heads:int=4, ratio:int=3, dropout:float=.1):
+
+    def __init__(
+        self,
+        numbers:int=AXES + 4,
+        width:int=128,
+        depth:int=6,
+        heads:int=4,
+        ratio:int=3,
+        dropout:float=0.1,
+    ):
         super().__init__()
         self.width, self.dimensions = width, width//heads
         self.heart, self.beat = nn.Linear(numbers, width), nn.Linear(numbers, width)
@@ -148,62 +219,83 @@ class Velocity(nn.Module):
         self.condition = nn.Sequential(nn.Linear(24, width), nn.SiLU(), nn.Linear(width, width))
         self.asked = nn.Linear(width, 6*width)
         self.layers = nn.ModuleList(Layer(width, heads, ratio, dropout) for _ in range(depth))
-        self.end, self.of_heart, self.of_beat = nn.Linear(width, 2*width), nn.Linear(width, numbers), nn.Linear(width, numbers)
-        for part in (self.asked, self.end, self.of_heart, self.of_beat): nn.init.zeros_(part.weight); nn.init.zeros_(part.bias)
+        self.end = nn.Linear(width, 2*width)
+        self.of_heart = nn.Linear(width, numbers)
+        self.of_beat = nn.Linear(width, numbers)
+        for part in (self.asked, self.end, self.of_heart, self.of_beat):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
 
     def forward(self, z, t, c, there=None): # `there`: which beats there are, (n, beats) of bool
         y = F.silu(self.time(self.clock(t)) + self.condition(self.features(c)))
         seen = None if there is None else F.pad(there, (1, 0), value=True)[:, None, None]
-        x, asked, turn = torch.cat((self.heart(z[:, :1]), self.beat(z[:, 1:])), 1), self.asked(y), self.turn(z.shape[1], z.device)
-        for layer in self.layers: x = layer(x, asked, turn, seen)
+        x = torch.cat((self.heart(z[:, :1]), self.beat(z[:, 1:])), 1)
+        asked = self.asked(y)
+        turn = self.turn(z.shape[1], z.device)
+        for layer in self.layers:
+            x = layer(x, asked, turn, seen)
         scale, shift = self.end(y)[:, None].chunk(2, -1)
         x = torch.addcmul(shift, F.layer_norm(x, (self.width,)), 1 + scale)
         return torch.cat((self.of_heart(x[:, :1]), self.of_beat(x[:, 1:])), 1)
 
     def clock(self, t): # waves of the time, (n, 64)
-        angle = 2*t[:, None]*torch.exp(torch.linspace(0, math.log(200), 32, device=t.device, dtype=torch.float32))
+        angle = (
+            2
+            * t[:, None]
+            * torch.exp(torch.linspace(0, math.log(200), 32, device=t.device, dtype=torch.float32))
+        )
         return torch.cat((angle.sin(), angle.cos()), 1)
 
     def features(self, c): # what is asked, and whether it is, (n, 24)
-        rate = torch.log(c['heart_rate_bpm']/70)/.3
-        values = torch.cat((2*c['superclass'] - 1, torch.stack((2*c['sex'] - 1, (c['age'] - 55)/20, rate), 1)), 1)
+        rate = torch.log(c['heart_rate_bpm']/70)/0.3
+        values = torch.cat(
+            (2*c['superclass'] - 1, torch.stack((2*c['sex'] - 1, (c['age'] - 55)/20, rate), 1)), 1
+        )
         waves = torch.stack([f(k*rate) for k in (1.5, 3, 6, 12) for f in (torch.sin, torch.cos)], 1)
         return torch.cat(((~values.isnan()).float(), values.nan_to_num(), waves.nan_to_num()), 1)
 
     def turn(self, beats, device): # cosine and sine of the positions, (beats, dimensions/2)
-        angle = torch.arange(beats, device=device, dtype=torch.float32)[:, None]*torch.exp(-torch.linspace(0, math.log(30), self.dimensions//2, device=device, dtype=torch.float32))
+        angle = torch.arange(beats, device=device, dtype=torch.float32)[:, None]*torch.exp(
+            -torch.linspace(0, math.log(30), self.dimensions//2, device=device, dtype=torch.float32)
+        )
         return angle.cos(), angle.sin()
 
 # %% ../../nbs/generators/04_flow.ipynb #b8cbaf6c
-STEPS, GUIDANCE, GUIDED = 14, 2.5, (.1, .5)   # 14 steps, 5 of them guided: 19 calls
+STEPS, GUIDANCE, GUIDED = 14, 2.5, (0.1, 0.5)  # 14 steps, 5 of them guided: 19 calls
 
 # %% ../../nbs/generators/04_flow.ipynb #db8cfbe8
 class Flow(nn.Module):
     "Hearts and beats from noise: a velocity in the codec's space."
+
     def __init__(self, velocity:nn.Module=None):
         super().__init__()
         self.codec, self.velocity = Codec(), velocity or Velocity()
 
     @torch.no_grad()
-    def draw(self,
+    def draw(
+        self,
         noise:torch.Tensor, # Normal, shape (n, 1 + beats, numbers)
         c:dict, # As `as_condition` gives it
-        steps:int=STEPS, guidance:float=GUIDANCE, guided:tuple=GUIDED,
+        steps:int=STEPS,
+        guidance:float=GUIDANCE,
+        guided:tuple=GUIDED,
     )->torch.Tensor: # Hearts and beats, same shape
         "Follow the velocity from noise."
-        nothing, z, before = {k: torch.full_like(v, torch.nan) for k, v in c.items()}, noise, None
+        nothing = {k: torch.full_like(v, torch.nan) for k, v in c.items()}
+        z = noise
+        before = None
         for k in range(steps):
             t = torch.full((len(z),), k/steps, device=z.device, dtype=z.dtype)
             v = self.velocity(z, t, c)
             if guidance != 1 and guided[0] <= k/steps < guided[1]:
                 without = self.velocity(z, t, nothing)
                 v = without + guidance*(v - without)
-            z, before = z + (v if before is None else 1.5*v - .5*before)/steps, v
+            z, before = z + (v if before is None else 1.5*v - 0.5*before)/steps, v
         return z
 
 # %% ../../nbs/generators/04_flow.ipynb #10870a7d
-TOGETHER = 8      # records of a group
-GROUPS = 4        # groups in one call of the network, at most
+TOGETHER = 8  # records of a group
+GROUPS = 4  # groups in one call of the network, at most
 
 # %% ../../nbs/generators/04_flow.ipynb #aca6216b
 def at_rate(
@@ -217,7 +309,8 @@ def at_rate(
 @undisturbed()
 def draw_ecgs(
     flow:Flow,
-    n:int, seed:int=0, # How many, and of which seed
+    n:int,
+    seed:int=0, # How many, and of which seed
     condition=None, # A dict, or one for each record
     start:int=0, # Number of the first
     guidance:float=GUIDANCE,
@@ -225,28 +318,34 @@ def draw_ecgs(
     "Records `start` … `start + n - 1` of a seed."
     asked = as_condition(condition, n)
     ecgs = []
-    last = -(-(start + n)//TOGETHER)                                         # behind the last group
+    last = -(-(start + n)//TOGETHER)  # behind the last group
     for group in range(start//TOGETHER, last, GROUPS):
         numbers = range(group*TOGETHER, min(group + GROUPS, last)*TOGETHER)
         rows = torch.tensor([min(max(k - start, 0), n - 1) for k in numbers])
         made = _drawn_group(flow, numbers, seed, {k: v[rows] for k, v in asked.items()}, guidance)
-        ecgs += [ecg for k, ecg in zip(numbers, made) if start <= k < start + n]
+        ecgs += [ecg for k, ecg in zip(numbers, made, strict=False) if start <= k < start + n]
     values = np.stack(ecgs).astype('float32') if ecgs else np.empty((0, 8, 5000), 'float32')
     return as_ecg(values, 500, LEADS_8).assign_coords(record=np.arange(start, start + n))
 
 def _drawn_group(flow, numbers, seed, asked, guidance):
-    "The records of some whole groups, shape (8, 5000) each, mV; only those that are iterated over are drawn out in time."
+    """The records of some whole groups, shape (8, 5000) each, mV; only those that are iterated over are drawn out in
+    time."""
     one = next(flow.parameters())
     streams = [stream(seed, k) for k in numbers]
-    noise = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=g, dtype=torch.float32) for g in streams])
+    noise = torch.stack(
+        [torch.randn(1 + BEATS, flow.codec.numbers, generator=g, dtype=torch.float32) for g in streams]
+    )
     starts = [float(torch.rand(1, generator=g, dtype=torch.float32)) for g in streams]
     hearts = flow.draw(noise.to(one), {k: v.to(one) for k, v in asked.items()}, guidance=guidance)
     shapes, parts = flow.codec.decode(hearts)
-    parts = [at_rate(p, rate) for p, rate in zip(parts.cpu().numpy(), asked['heart_rate_bpm'].tolist())]
-    return [drawn(*own) for own in zip(shapes.cpu().numpy(), parts, starts)]
+    parts = [
+        at_rate(p, rate)
+        for p, rate in zip(parts.cpu().numpy(), asked['heart_rate_bpm'].tolist(), strict=False)
+    ]
+    return [drawn(*own) for own in zip(shapes.cpu().numpy(), parts, starts, strict=False)]
 
 # %% ../../nbs/generators/04_flow.ipynb #5ef549ba
-CARD = 'conditional'    # of the generator that ships
+CARD = 'conditional'  # of the generator that ships
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
 @functools.lru_cache(maxsize=4)

@@ -9,31 +9,51 @@ __all__ = ['KERNEL', 'ENCODER', 'DECODER', 'CARD', 'PUBLISHED_SHA256', 'FULL_SCA
            'noise_state', 'noise_stream', 'make_ecgs', 'draw', 'FoldedDecoder', 'interleaved', 'folded_decoder']
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #ab9ffc37
-import dataclasses, functools
+import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
-import numpy as np, torch, xarray as xr
-from torch import nn
+
+import numpy as np
+import torch
 import torch.nn.functional as F
+import xarray as xr
+from torch import nn
+
 from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
 from ..signals.leads import as_ecg
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #3d4424e6
-KERNEL  = 25
+KERNEL = 25
 ENCODER = (  # channels in, channels out, stride
-    (8, 10, 2), (10, 25, 5), (25, 50, 2), (50, 150, 5), (150, 250, 5), (250, 250, 5))
+    (8, 10, 2),
+    (10, 25, 5),
+    (25, 50, 2),
+    (50, 150, 5),
+    (150, 250, 5),
+    (250, 250, 5),
+)
 DECODER = (  # channels in, channels out, upsampling
-    (250, 250, 5), (500, 150, 5), (300, 50, 5), (100, 25, 2), (50, 10, 5), (10, 8, 2))
+    (250, 250, 5),
+    (500, 150, 5),
+    (300, 50, 5),
+    (100, 25, 2),
+    (50, 10, 5),
+    (10, 8, 2),
+)
 
 class Pulse2Pulse(nn.Module):
     """From noise, uniform in (-1, 1), shape (n, 8, 5000), to ECGs in (-1, 1), same shape.
 
     At the output 1 stands for 6 mV. Source: Thambawita et al. 2021, doi:10.1038/s41598-021-01295-2."""
+
     def __init__(self):
         super().__init__()
-        self.encoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL, stride, KERNEL//2) for i, o, stride in ENCODER)
+        self.encoder = nn.ModuleList(
+            nn.Conv1d(i, o, KERNEL, stride, KERNEL//2) for i, o, stride in ENCODER
+        )
         self.decoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL) for i, o, _ in DECODER)
 
     def noise(self, n:int, draw:torch.Generator)->torch.Tensor: # Shape (n, 8, 5000)
@@ -44,25 +64,29 @@ class Pulse2Pulse(nn.Module):
         "The activations of the six levels, the bottleneck (n, 250, 2) last."
         levels = [noise]
         for conv in self.encoder:
-            levels.append(F.leaky_relu(conv(levels[-1]), .01))
+            levels.append(F.leaky_relu(conv(levels[-1]), 0.01))
         return levels[1:]
 
     def decode(self, levels):
         "ECGs from the activations of all levels."
         *skips, x = levels
-        for depth, (conv, (_, _, up)) in enumerate(zip(self.decoder, DECODER)):
-            if 0 < depth < 5: x = torch.cat((x, skips[-depth]), 1)
+        for depth, (conv, (_, _, up)) in enumerate(zip(self.decoder, DECODER, strict=False)):
+            if 0 < depth < 5:
+                x = torch.cat((x, skips[-depth]), 1)
             x = F.interpolate(x, scale_factor=up, mode='nearest')
-            x = conv(F.pad(x, (KERNEL//2, KERNEL//2)))                       # as the original pads, so that PyTorch takes the same code
-            if depth < 5: x = F.relu(x)
+            x = conv(
+                F.pad(x, (KERNEL//2, KERNEL//2))
+            )  # as the original pads, so that PyTorch takes the same code
+            if depth < 5:
+                x = F.relu(x)
         return torch.tanh(x)
 
     def forward(self, noise):
         return self.decode(self.encode(noise))
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #6f6da662
-CARD = 'pulse2pulse'    # of the published generator
-PUBLISHED_SHA256 = find(CARD).sha256   # for bulk.sets, until it asks the card itself
+CARD = 'pulse2pulse'  # of the published generator
+PUBLISHED_SHA256 = find(CARD).sha256  # for bulk.sets, until it asks the card itself
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #2baee1c9
 _NAMES = {f'conv_{k + 1}': f'encoder.{k}' for k in range(6)}
@@ -77,17 +101,23 @@ def load_pulse2pulse(
     return _load_pulse2pulse(torch.device(device), Path(path) if path else None)
 
 @functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)                  # weights loaded in inference mode would never allow a gradient again
+@torch.inference_mode(False)  # weights loaded in inference mode would never allow a gradient again
 def _load_pulse2pulse(device, path):
     card = find(CARD)
     if path is not None:
         card = dataclasses.replace(card, folder=path.parent, weights=path.name)
     state = load_weights(card)['stat_dict']
-    own = {f'{new}.{part}': state[f'{old}.{part}'] for old, new in _NAMES.items() for part in ('weight', 'bias')}
+    own = {
+        f'{new}.{part}': state[f'{old}.{part}']
+        for old, new in _NAMES.items()
+        for part in ('weight', 'bias')
+    }
     return built(Pulse2Pulse, own).to(device)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #200ff6e4
-_BUILDING = 14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
+_BUILDING = (
+    14_530_577  # numbers that deepfakeecg 1.1.2 draws from PyTorch's generator while it builds its network
+)
 
 @functools.lru_cache(maxsize=256)
 def _built(seed):
@@ -96,8 +126,8 @@ def _built(seed):
     torch.empty(_BUILDING, dtype=torch.float32).uniform_(generator=stream)
     return stream.get_state()
 
-_KNOWN = {}      # (seed, number of a record): state before it, the latest last
-_KEPT = 256      # states of 5 KB each
+_KNOWN = {}  # (seed, number of a record): state before it, the latest last
+_KEPT = 256  # states of 5 KB each
 
 def noise_state(
     seed:int, # As in `torch.manual_seed`
@@ -122,7 +152,9 @@ def noise_state(
 def noise_stream(
     seed:int, # As in `torch.manual_seed`
     start:int=0, # Number of the first record
-)->Iterator[torch.Tensor]: # Endless: noise of one record after the other, each (8, 5000), uniform in (-1, 1)
+)->Iterator[
+    torch.Tensor
+]: # Endless: noise of one record after the other, each (8, 5000), uniform in (-1, 1)
     "The noise of records `start`, `start + 1`, … of a seed."
     stream = torch.Generator()
     stream.set_state(noise_state(seed, start))
@@ -130,8 +162,8 @@ def noise_stream(
         yield torch.empty(8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=stream)
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #5b09dd27
-_AT_ONCE = {'cpu': 1}   # records in one network call; elsewhere 32, always filled up
-FULL_SCALE = 6000       # µV at the network's output 1
+_AT_ONCE = {'cpu': 1}  # records in one network call; elsewhere 32, always filled up
+FULL_SCALE = 6000  # µV at the network's output 1
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #7811a5bd
 def make_ecgs(
@@ -148,13 +180,18 @@ def make_ecgs(
         size = min(batch_size, start + n - first)
         drawn = torch.stack([next(noise) for _ in range(size)])
         values = torch.cat([_full_call(model, part, at_once, device) for part in drawn.split(at_once)])
-        yield as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(record=np.arange(first, first + size))
+        yield as_ecg(values.numpy()/np.float32(1000), 500).assign_coords(
+            record=np.arange(first, first + size)
+        )
 
 def _full_call(model, noise, at_once, device):
     "Integers in µV for up to `at_once` records, the call filled up with silence."
     full = torch.cat((noise, noise.new_zeros(at_once - len(noise), *noise.shape[1:])))
-    with undisturbed(device=device), torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):   # NVIDIA's TF32 would be off by several µV
-        return (model(full.to(device))*FULL_SCALE).int().cpu()[:len(noise)]
+    with (
+        undisturbed(device=device),
+        torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False),
+    ):  # NVIDIA's TF32 would be off by several µV
+        return (model(full.to(device))*FULL_SCALE).int().cpu()[: len(noise)]
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #1e74ff8a
 def draw(
@@ -172,17 +209,23 @@ def draw(
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #dbda2a03
 class FoldedDecoder(nn.Module):
-    "The decoder of a `Pulse2Pulse` in polyphase form: `FoldedDecoder(model)(levels)` is `model.decode(levels)` up to rounding."
+    """The decoder of a `Pulse2Pulse` in polyphase form: `FoldedDecoder(model)(levels)` is `model.decode(levels)` up to
+    rounding."""
+
     def __init__(self, model:Pulse2Pulse):
         super().__init__()
-        self.convs = nn.ModuleList(_folded(conv, up) for conv, (_, _, up) in zip(model.decoder, DECODER))
+        self.convs = nn.ModuleList(
+            _folded(conv, up) for conv, (_, _, up) in zip(model.decoder, DECODER, strict=False)
+        )
 
     def forward(self, levels):
         *skips, x = levels
-        for depth, (conv, (_, _, up)) in enumerate(zip(self.convs, DECODER)):
-            if 0 < depth < 5: x = torch.cat((x, skips[-depth]), 1)
+        for depth, (conv, (_, _, up)) in enumerate(zip(self.convs, DECODER, strict=False)):
+            if 0 < depth < 5:
+                x = torch.cat((x, skips[-depth]), 1)
             x = interleaved(conv(x), up)
-            if depth < 5: x = F.relu(x)
+            if depth < 5:
+                x = F.relu(x)
         return torch.tanh(x)
 
 def interleaved(
@@ -193,22 +236,33 @@ def interleaved(
     return x.unflatten(1, (-1, up)).transpose(2, 3).flatten(2)
 
 class _Product(nn.Conv1d):
-    "A convolution as one matrix product: PyTorch's own rearranges the weights at every call, which takes longer than to use them where the steps are few (7.7 against 2.4 ms for the first two levels)."
+    """A convolution as one matrix product: PyTorch's own rearranges the weights at every call, which takes longer than
+    to use them where the steps are few (7.7 against 2.4 ms for the first two levels)."""
+
     def forward(self, x):
-        seen = F.pad(x, self.padding*2).unfold(2, self.kernel_size[0], 1)    # (n, channels, steps, kernel)
+        seen = F.pad(x, self.padding*2).unfold(2, self.kernel_size[0], 1)  # (n, channels, steps, kernel)
         made = seen.transpose(1, 2).flatten(2)@self.weight.flatten(1).T + self.bias
         return made.transpose(1, 2)
 
 def _folded(conv, up):
     "One convolution at the low rate in place of nearest-neighbour upsampling and `conv`."
     half = KERNEL//2
-    first, last = -half//up, (up - 1 + half)//up                             # the samples that one tap or another meets
+    first, last = -half//up, (up - 1 + half)//up  # the samples that one tap or another meets
     reach = max(-first, last)
     weight = conv.weight.new_zeros(conv.out_channels, up, conv.in_channels, 2*reach + 1)
     for phase in range(up):
-        for tap in range(KERNEL): weight[:, phase, :, (phase + tap - half)//up + reach] += conv.weight.data[:, :, tap]
-    folded = nn.utils.skip_init(_Product, conv.in_channels, conv.out_channels*up, 2*reach + 1, padding=reach, dtype=torch.float32).requires_grad_(False)
-    folded.weight.copy_(weight.flatten(0, 1)); folded.bias.copy_(conv.bias.repeat_interleave(up))
+        for tap in range(KERNEL):
+            weight[:, phase, :, (phase + tap - half)//up + reach] += conv.weight.data[:, :, tap]
+    folded = nn.utils.skip_init(
+        _Product,
+        conv.in_channels,
+        conv.out_channels*up,
+        2*reach + 1,
+        padding=reach,
+        dtype=torch.float32,
+    ).requires_grad_(False)
+    folded.weight.copy_(weight.flatten(0, 1))
+    folded.bias.copy_(conv.bias.repeat_interleave(up))
     return folded
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #3d64c87d

@@ -1,4 +1,4 @@
-"""The other generator of the published study, which begins with a hundred numbers instead of noise as long as the ECG; and the critic that taught both.
+"""The other generator of the published study, and the critic that taught both.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/wavegan.html.md"""
 
@@ -10,25 +10,32 @@ __all__ = ['PLAIN', 'SMALL', 'WaveGAN', 'small_wavegan', 'records_of', 'draw', '
 
 # %% ../../nbs/generators/03_wavegan.ipynb #832d1a7a
 import functools
-import numpy as np, torch
-from torch import nn
+
+import numpy as np
+import torch
 import torch.nn.functional as F
+from torch import nn
+
 from ..catalogue.weights import load_weights
-from .pulse2pulse import DECODER, KERNEL
 from ..records.chance import stream
 from ..records.devices import built, undisturbed
 from ..signals.leads import as_ecg
+from .pulse2pulse import DECODER, KERNEL
 
 # %% ../../nbs/generators/03_wavegan.ipynb #f4de3a67
-PLAIN = tuple((i, o, up) for i, (_, o, up) in zip((DECODER[0][0], *(o for _, o, _ in DECODER)), DECODER))   # Pulse2Pulse's decoder, nothing skipped to it
-SMALL = ((32, 16, 2), (16, 8, 2), (8, 1, 2))         # channels in, channels out, upsampling: 32 to 256 samples
+PLAIN = tuple(
+    (i, o, up) for i, (_, o, up) in zip((DECODER[0][0], *(o for _, o, _ in DECODER)), DECODER, strict=False)
+)  # Pulse2Pulse's decoder, nothing skipped to it
+SMALL = ((32, 16, 2), (16, 8, 2), (8, 1, 2))  # channels in, channels out, upsampling: 32 to 256 samples
 
 # %% ../../nbs/generators/03_wavegan.ipynb #ac4c2178
 class WaveGAN(nn.Module):
     """From latents, normal, shape (n, latent), to ECGs in (-1, 1), shape (n, leads, samples).
 
     Source: Thambawita et al. 2021, doi:10.1038/s41598-021-01295-2, after Donahue et al. 2019, arXiv:1802.04208."""
-    def __init__(self,
+
+    def __init__(
+        self,
         decoder=PLAIN, # Channels in, channels out, upsampling
         start:int=2, # Samples behind the linear layer
         latent:int=100,
@@ -44,9 +51,10 @@ class WaveGAN(nn.Module):
 
     def forward(self, z):
         x = F.relu(self.linear(z)).unflatten(1, (-1, self.start))
-        for depth, (conv, up) in enumerate(zip(self.convs, self.ups)):
+        for depth, (conv, up) in enumerate(zip(self.convs, self.ups, strict=False)):
             x = conv(F.interpolate(x, scale_factor=up, mode='nearest'))
-            if depth < len(self.ups) - 1: x = F.relu(x)
+            if depth < len(self.ups) - 1:
+                x = F.relu(x)
         return torch.tanh(x)
 
 def small_wavegan()->WaveGAN: # From 16 numbers to one lead of 256 samples
@@ -58,12 +66,14 @@ def small_wavegan()->WaveGAN: # From 16 numbers to one lead of 256 samples
 def records_of(
     network, # `WaveGAN` or `Pulse2Pulse`
     makes:dict, # Of a card: leads, samples, rate, full_scale in mV
-    n:int, seed:int, start:int=0, # Records `start` … `start + n - 1` of a seed
+    n:int,
+    seed:int,
+    start:int=0, # Records `start` … `start + n - 1` of a seed
 ): # ECG, dims (record, lead, time), mV
     "Records of a generator that was trained against a critic."
     one = next(network.parameters())
     drawn = np.empty((n, len(makes['leads']), makes['samples']), 'float32')
-    for k in range(n):                                                       # one per call: rounding depends on the batch
+    for k in range(n):  # one per call: rounding depends on the batch
         noise = network.noise(1, stream(seed, start + k)).to(one)
         drawn[k] = network(noise)[0].float().cpu().numpy()
     return as_ecg(drawn*np.float32(makes['full_scale']), makes['rate'], makes['leads'])
@@ -87,9 +97,9 @@ def draw(
     return records_of(network, card.makes, n, seed, start)
 
 # %% ../../nbs/generators/03_wavegan.ipynb #3970cdd2
-def leaky_relu(x, below=.2):
+def leaky_relu(x, below=0.2):
     "Its slope is a constant to the gradient, so that a second derivative costs no pass of zeros."
-    return x*torch.where(x.detach() > 0, 1., below)
+    return x*torch.where(x.detach() > 0, 1.0, below)
 
 def moved(
     x:torch.Tensor, # Shape (n, channels, time)
@@ -104,68 +114,106 @@ def moved(
 def convolve(
     x:torch.Tensor, # Shape (n, channels in, samples)
     weight:torch.Tensor, # Shape (channels out, channels in, kernel)
-    stride:int, padding:int,
+    stride:int,
+    padding:int,
 )->torch.Tensor: # Shape (n, channels out, places)
     "As `torch.nn.functional.conv1d`, with all derivatives as products of matrices."
-    if x.device.type != 'cpu' or torch.is_autocast_enabled('cpu'): return F.conv1d(x, weight, None, stride, padding)
+    if x.device.type != 'cpu' or torch.is_autocast_enabled('cpu'):
+        return F.conv1d(x, weight, None, stride, padding)
     return _Convolve.apply(x, weight, stride, padding)
 
 def _columns(x, kernel, stride, padding): # what each place sees, (channels·kernel, n·places)
-    return F.pad(x.transpose(0, 1), (padding, padding)).unfold(2, kernel, stride).permute(0, 3, 1, 2).flatten(2).flatten(0, 1)
+    return (
+        F.pad(x.transpose(0, 1), (padding, padding))
+        .unfold(2, kernel, stride)
+        .permute(0, 3, 1, 2)
+        .flatten(2)
+        .flatten(0, 1)
+    )
 
-def _flat(y): return y.transpose(0, 1).flatten(1) # (channels, n·places)
+def _flat(y):
+    return y.transpose(0, 1).flatten(1)  # (channels, n·places)
 
 class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, w, *how):
-        ctx.save_for_backward(x, w); ctx.how = how
+        ctx.save_for_backward(x, w)
+        ctx.how = how
         return (w.flatten(1)@_columns(x, w.shape[2], *how)).unflatten(1, (len(x), -1)).transpose(0, 1)
 
     @staticmethod
     def backward(ctx, y):
         x, w = ctx.saved_tensors
-        return _ToInput.apply(y, w, x.shape[2], *ctx.how) if ctx.needs_input_grad[0] else None, _ToWeights.apply(x, y, w.shape[2], *ctx.how) if ctx.needs_input_grad[1] else None, None, None
+        return (
+            _ToInput.apply(y, w, x.shape[2], *ctx.how) if ctx.needs_input_grad[0] else None,
+            _ToWeights.apply(x, y, w.shape[2], *ctx.how) if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+        )
 
 # %% ../../nbs/generators/03_wavegan.ipynb #bcb2f6a4
 class _ToInput(torch.autograd.Function):
     @staticmethod
     def forward(ctx, y, w, samples, stride, padding):
-        ctx.save_for_backward(y, w); ctx.how = stride, padding
+        ctx.save_for_backward(y, w)
+        ctx.how = stride, padding
         shares = (w.flatten(1).T@_flat(y)).view(w.shape[1], w.shape[2], len(y), -1)
         x = y.new_zeros(w.shape[1], len(y), samples + 2*padding)
-        for k in range(w.shape[2]): x[..., k:k + stride*y.shape[2]:stride] += shares[:, k]
-        return x[..., padding:padding + samples].transpose(0, 1)
+        for k in range(w.shape[2]):
+            x[..., k : k + stride*y.shape[2] : stride] += shares[:, k]
+        return x[..., padding : padding + samples].transpose(0, 1)
 
     @staticmethod
     def backward(ctx, x):
         y, w = ctx.saved_tensors
-        return _Convolve.apply(x, w, *ctx.how) if ctx.needs_input_grad[0] else None, _ToWeights.apply(x, y, w.shape[2], *ctx.how) if ctx.needs_input_grad[1] else None, None, None, None
+        return (
+            _Convolve.apply(x, w, *ctx.how) if ctx.needs_input_grad[0] else None,
+            _ToWeights.apply(x, y, w.shape[2], *ctx.how) if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+            None,
+        )
 
 class _ToWeights(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, y, kernel, *how):
-        ctx.save_for_backward(x, y); ctx.how = how
+        ctx.save_for_backward(x, y)
+        ctx.how = how
         return (_flat(y)@_columns(x, kernel, *how).T).view(y.shape[1], x.shape[1], kernel)
 
     @staticmethod
     def backward(ctx, w):
         x, y = ctx.saved_tensors
-        return _ToInput.apply(y, w, x.shape[2], *ctx.how) if ctx.needs_input_grad[0] else None, _Convolve.apply(x, w, *ctx.how) if ctx.needs_input_grad[1] else None, None, None, None
+        return (
+            _ToInput.apply(y, w, x.shape[2], *ctx.how) if ctx.needs_input_grad[0] else None,
+            _Convolve.apply(x, w, *ctx.how) if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+            None,
+        )
 
 # %% ../../nbs/generators/03_wavegan.ipynb #76b855e8
 class Critic(nn.Module):
     """From ECGs (n, leads, samples) to scores (n,), real ones high.
 
     Source: Thambawita et al. 2021, doi:10.1038/s41598-021-01295-2."""
-    def __init__(self,
-        leads:int=8, samples:int=5000,
-        widths=(50, 100, 250, 500, 1000, 1250, 5000), strides=(2, 2, 2, 2, 4, 4, 4),
+
+    def __init__(
+        self,
+        leads:int=8,
+        samples:int=5000,
+        widths=(50, 100, 250, 500, 1000, 1250, 5000),
+        strides=(2, 2, 2, 2, 4, 4, 4),
         shuffle:int=2, # Most places that phase shuffle moves
     ):
         super().__init__()
         self.shuffle = shuffle
-        self.convs = nn.ModuleList(nn.Conv1d(i, o, KERNEL, stride, 11) for i, o, stride in zip((leads, *widths), widths, strides))
-        for stride in strides: samples = (samples - 3)//stride + 1
+        self.convs = nn.ModuleList(
+            nn.Conv1d(i, o, KERNEL, stride, 11)
+            for i, o, stride in zip((leads, *widths), widths, strides, strict=False)
+        )
+        for stride in strides:
+            samples = (samples - 3)//stride + 1
         self.end = nn.Linear(widths[-1]*samples, 1)
 
     def shifts(self, n:int, generator:torch.Generator): # whole numbers (n, layers - 1)
@@ -175,8 +223,10 @@ class Critic(nn.Module):
     def forward(self, x, shifts):
         for k, conv in enumerate(self.convs):
             x = leaky_relu(convolve(x, conv.weight, conv.stride[0], conv.padding[0]) + conv.bias[:, None])
-            if k < len(self.convs) - 1: x = moved(x, shifts[:, k])
+            if k < len(self.convs) - 1:
+                x = moved(x, shifts[:, k])
         return self.end(x.flatten(1))[:, 0]
 
 # %% ../../nbs/generators/03_wavegan.ipynb #4f32721f
-def small_critic(leads:int=1, samples:int=256): return Critic(leads, samples, (16, 32, 64), (4, 4, 4), shuffle=0)
+def small_critic(leads:int=1, samples:int=256):
+    return Critic(leads, samples, (16, 32, 64), (4, 4, 4), shuffle=0)

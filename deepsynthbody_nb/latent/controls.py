@@ -8,25 +8,31 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/controls.html.md""
 __all__ = ['CONTROLS', 'standardised', 'Reader', 'load_controls', 'slope', 'move', 'Bottleneck']
 
 # %% ../../nbs/latent/02_controls.ipynb #6eaa2f9c
-import functools, math, warnings
+import functools
+import math
+import warnings
 from dataclasses import replace
-import numpy as np, pandas as pd, torch
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
 from torch import nn
+
+from ..catalogue.shelf import find
+from ..catalogue.weights import load_weights
 from ..generators.pulse2pulse import CARD, folded_decoder, interleaved
-from .bottleneck import Latent, along, decode, join, latents, moved_to, preview, reach
-from .steering import Steering
+from ..records.devices import built, undisturbed
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
 from ..signals.measure import electrical_axis, marks_of_wave
-from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
-from ..records.devices import built, undisturbed
+from .bottleneck import Latent, along, decode, join, latents, moved_to, preview, reach
+from .steering import Steering
 
 # %% ../../nbs/latent/02_controls.ipynb #ba21abf5
-CONTROLS = dict(                              # column of `measure`
+CONTROLS = dict(  # column of `measure`
     heart_rate='heart_rate_bpm',
-    rr_variability='rr_sd_ms',                # steered by its logarithm
+    rr_variability='rr_sd_ms',  # steered by its logarithm
     r_amplitude='r_amplitude_II_mv',
     t_amplitude='t_amplitude_II_mv',
     p_amplitude='p_amplitude_II_mv',
@@ -34,7 +40,8 @@ CONTROLS = dict(                              # column of `measure`
     qrs_duration='qrs_ms',
     pr_interval='pr_ms',
     qtc='qtc_ms',
-    st_level='st_level_V2_mv')
+    st_level='st_level_V2_mv',
+)
 
 # %% ../../nbs/latent/02_controls.ipynb #d9248633
 def standardised(
@@ -49,33 +56,40 @@ def standardised(
 # %% ../../nbs/latent/02_controls.ipynb #2cf48924
 class Reader(nn.Module):
     "Bottlenecks (n, 250, 2) to the ten measures (n, 10) of their ECGs, in standard deviations."
+
     def __init__(self):
         super().__init__()
         self.look = nn.ModuleList(nn.Conv1d(i, 64, 5, padding=2) for i in (150, 64, 64))
-        self.tell = nn.Sequential(nn.Linear(192, 128), nn.SiLU(), nn.Dropout(.1), nn.Linear(128, len(CONTROLS)))
-        self.register_buffer('skip', torch.zeros(250, 10))                   # mean of the coarsest skip
-        self.register_buffer('scale', torch.ones(150, 1))                    # of the features
+        self.tell = nn.Sequential(
+            nn.Linear(192, 128), nn.SiLU(), nn.Dropout(0.1), nn.Linear(128, len(CONTROLS))
+        )
+        self.register_buffer('skip', torch.zeros(250, 10))  # mean of the coarsest skip
+        self.register_buffer('scale', torch.ones(150, 1))  # of the features
 
     def features(self, bottleneck):
         "What two levels of the decoder make of a bottleneck, shape (n, 150, 50)."
         first, second = folded_decoder().convs[:2]
-        x = F.relu(interleaved(first(F.leaky_relu(bottleneck, .01)), 5))
+        x = F.relu(interleaved(first(F.leaky_relu(bottleneck, 0.01)), 5))
         return F.relu(interleaved(second(torch.cat((x, self.skip.expand(len(x), -1, -1)), 1)), 5))
 
     def read(self, features):
         x = F.silu(self.look[0](features*self.scale))
-        for conv in self.look[1:]: x = x + F.silu(conv(x))
+        for conv in self.look[1:]:
+            x = x + F.silu(conv(x))
         return self.tell(torch.cat((x.mean(-1), x.std(-1), torch.logsumexp(4*x, -1)/4), 1))
 
-    def forward(self, bottleneck): return self.read(self.features(bottleneck))
+    def forward(self, bottleneck):
+        return self.read(self.features(bottleneck))
 
 # %% ../../nbs/latent/02_controls.ipynb #641e090c
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
-def load_controls()->tuple: # The reader, and a table of mean and sd of each control (the RR variability's of its logarithm)
+def load_controls()->tuple: # The reader, and a table of mean and sd of each control
     "What ships of the controls; raises `ValueError` if the weights are damaged."
     shipped = load_weights('controls')
-    usual = pd.DataFrame({part: shipped.pop(part).double().numpy() for part in ('mean', 'sd')}, index=list(CONTROLS))
+    usual = pd.DataFrame(
+        {part: shipped.pop(part).double().numpy() for part in ('mean', 'sd')}, index=list(CONTROLS)
+    )
     return built(Reader, shipped), usual
 
 # %% ../../nbs/latent/02_controls.ipynb #5fd1f2af
@@ -86,18 +100,24 @@ def slope(
 )->torch.Tensor: # Shape (10 measures, 10 axes), standard deviations
     "How the readings change with the coordinates, at some other coordinates of a record."
     reader, _ = load_controls()
-    folded_decoder()                                                          # loaded here: not inside of the derivative
+    folded_decoder()  # loaded here: not inside of the derivative
     return torch.func.jacfwd(lambda w: reader(moved_to(latent, w[None]).bottleneck)[0])(there)
 
 # %% ../../nbs/latent/02_controls.ipynb #ad28b813
-_STEP, _ASKED, _HELD = .25, .3, 3     # standard deviations; caution for the measure asked for, and for the others
+_STEP, _ASKED, _HELD = (
+    0.25,
+    0.3,
+    3,
+)  # standard deviations; caution for the measure asked for, and for the others
 
 @functools.lru_cache(maxsize=64)
 def _way(latent, control, sign, steps):
     "Coordinates (steps + 1, 10) along a control, a quarter of a standard deviation apart."
-    if control == 'qrs_axis': return _searched_way(latent, sign, steps)
+    if control == 'qrs_axis':
+        return _searched_way(latent, sign, steps)
     way = [along(latent)[0]]
-    for _ in range(steps): way.append(way[-1] + _step(slope(latent, way[-1]), control, sign*_STEP))
+    for _ in range(steps):
+        way.append(way[-1] + _step(slope(latent, way[-1]), control, sign*_STEP))
     return torch.stack(way)
 
 def _step(J, control, by):
@@ -108,7 +128,8 @@ def _step(J, control, by):
 @functools.lru_cache(maxsize=64)
 def _moved(latent, control, value):
     "One latent, moved by one control."
-    if value == 0: return latent
+    if value == 0:
+        return latent
     at = abs(value)/_STEP
     way = _way(latent, control, math.copysign(1, value), max(8, math.ceil(at)))
     k = min(int(at), len(way) - 2)
@@ -116,7 +137,7 @@ def _moved(latent, control, value):
     return replace(moved_to(latent, torch.lerp(way[k], way[k + 1], at - k)[None]), origin=origin)
 
 # %% ../../nbs/latent/02_controls.ipynb #b5a1e912
-_PLACES = 12                          # looked at in each step, besides four on the reader's own line
+_PLACES = 12  # looked at in each step, besides four on the reader's own line
 
 def _axes(latent):
     "QRS axis of each record, degrees; NaN where no QRS is found."
@@ -124,29 +145,47 @@ def _axes(latent):
     marks, found = delineate(as_ecg(v, 500, ['I', 'II'])), np.full(len(v), np.nan)
     for r, own in marks_of_wave(marks, 'QRS').groupby('record'):
         ends = np.round(own[['onset_s', 'offset_s']].dropna().to_numpy()*500).astype(int)
-        areas = [(v[r][:, on:off] - v[r][:, on - 12:on - 2].mean(1, keepdims=True)).sum(1) for on, off in ends if on >= 12]
-        if areas: found[r] = electrical_axis(np.median(areas, 0), ['I', 'II'])
+        areas = [
+            (v[r][:, on:off] - v[r][:, on - 12 : on - 2].mean(1, keepdims=True)).sum(1)
+            for on, off in ends
+            if on >= 12
+        ]
+        if areas:
+            found[r] = electrical_axis(np.median(areas, 0), ['I', 'II'])
     return found
 
 @undisturbed()
 def _searched_way(latent, sign, steps):
     reader, usual = load_controls()
-    sd, others = float(usual.sd['qrs_axis']), [k for k, name in enumerate(CONTROLS) if name != 'qrs_axis']
-    start, reached, way = reader(latent.bottleneck), _axes(latent)[0], [along(latent)[0]]
-    g, spread = torch.Generator().manual_seed(0), .3*torch.logspace(-.8, .3, _PLACES, dtype=torch.float32)[:, None]
+    sd = float(usual.sd['qrs_axis'])
+    others = [k for k, name in enumerate(CONTROLS) if name != 'qrs_axis']
+    start = reader(latent.bottleneck)
+    reached = _axes(latent)[0]
+    way = [along(latent)[0]]
+    g = torch.Generator().manual_seed(0)
+    spread = 0.3*torch.logspace(-0.8, 0.3, _PLACES, dtype=torch.float32)[:, None]
     for _ in range(math.ceil(steps/2)):
         J = slope(latent, way[-1])
         hint, held = _step(J, 'qrs_axis', 2*sign*_STEP), J[others]
-        free = torch.eye(10, dtype=torch.float32) - held.T@torch.linalg.solve(held@held.T + .3*torch.eye(9, dtype=torch.float32), held)
-        around = hint*torch.rand(_PLACES, 1, generator=g, dtype=torch.float32) + spread*torch.randn(_PLACES, 10, generator=g, dtype=torch.float32)@free
-        places = way[-1] + torch.cat((hint*torch.tensor([[.1], [.5], [1], [2]], dtype=torch.float32), around))
+        free = torch.eye(10, dtype=torch.float32) - held.T@torch.linalg.solve(
+            held@held.T + 0.3*torch.eye(9, dtype=torch.float32), held
+        )
+        around = (
+            hint*torch.rand(_PLACES, 1, generator=g, dtype=torch.float32)
+            + spread*torch.randn(_PLACES, 10, generator=g, dtype=torch.float32)@free
+        )
+        places = way[-1] + torch.cat(
+            (hint*torch.tensor([[0.1], [0.5], [1], [2]], dtype=torch.float32), around)
+        )
         there = moved_to(latent[[0]*len(places)], places)
         axis = _axes(there)
         gained = torch.from_numpy(sign*((axis - reached + 180) % 360 - 180)/sd).nan_to_num(-9)
         beside = (reader(there.bottleneck) - start)[:, others].square().sum(1)
-        cost = (gained - .6*2*_STEP)**2 + 5*F.relu(.03 - gained) + .05*beside   # as much as sliders usually get; hardly ever back; others at rest
+        cost = (
+            (gained - 0.6*2*_STEP)**2 + 5*F.relu(0.03 - gained) + 0.05*beside
+        )  # as much as sliders usually get; hardly ever back; others at rest
         best = int(cost.argmin())
-        way += [torch.lerp(way[-1], places[best], .5), places[best]]
+        way += [torch.lerp(way[-1], places[best], 0.5), places[best]]
         reached = axis[best]
     return torch.stack(way)
 
@@ -157,29 +196,52 @@ def move(
 )->Latent: # As many records as the latent, or as the values
     """Move latents by named controls, one after the other: `move(latent, {'heart_rate': 1, 'qrs_axis': -.5})`.
 
-    Raises `ValueError` for an unknown control or a value that is no finite number. Warns if a record leaves the place where ordinary ones lie."""
-    if unknown := [name for name in values if name not in CONTROLS]: raise ValueError(f"unknown control {', '.join(map(repr, unknown))}; known are {', '.join(CONTROLS)}")
-    if not values: return latent
-    try: asked = np.broadcast_arrays(np.zeros(len(latent)), *(np.asarray(v, float) for v in values.values()))[1:]
-    except (TypeError, ValueError): raise ValueError(f"the values of a control are numbers, in standard deviations, one or as many as there are records ({len(latent)}); got {values}") from None
-    if not np.isfinite(asked).all() or np.abs(asked).max() > 100: raise ValueError(f"the values of a control are finite numbers, in standard deviations (up to 100); got {values}")
+    Raises `ValueError` for an unknown control or a value that is no finite number. Warns if a record leaves the
+    place where ordinary ones lie."""
+    if unknown := [name for name in values if name not in CONTROLS]:
+        raise ValueError(
+            f"unknown control {', '.join(map(repr, unknown))}; known are {', '.join(CONTROLS)}"
+        )
+    if not values:
+        return latent
+    try:
+        asked = np.broadcast_arrays(
+            np.zeros(len(latent)), *(np.asarray(v, float) for v in values.values())
+        )[1:]
+    except (TypeError, ValueError):
+        raise ValueError(
+            "the values of a control are numbers, in standard deviations, one or as many as there are records "
+            f"({len(latent)}); got {values}"
+        ) from None
+    if not np.isfinite(asked).all() or np.abs(asked).max() > 100:
+        raise ValueError(
+            f"the values of a control are finite numbers, in standard deviations (up to 100); got {values}"
+        )
     records = [latent]*asked[0].size if len(latent) == 1 else [latent[k] for k in range(len(latent))]
-    for control, v in zip(values, asked): records = [_moved(record, control, float(value)) for record, value in zip(records, v)]
+    for control, v in zip(values, asked, strict=False):
+        records = [_moved(record, control, float(value)) for record, value in zip(records, v, strict=False)]
     moved = join(records)
     if (far := reach(moved)).max() > 1:
-        warnings.warn(f"{(far > 1).sum()} of {len(far)} records lie outside of where ordinary ones do (reach up to {far.max():.2f}, 1 is the edge): what they show may be nonsense", stacklevel=2)
+        warnings.warn(
+            f"{(far > 1).sum()} of {len(far)} records lie outside of where ordinary ones do (reach up to "
+            f"{far.max():.2f}, 1 is the edge): what they show may be nonsense",
+            stacklevel=2,
+        )
     return moved
 
 # %% ../../nbs/latent/02_controls.ipynb #0f7e320f
 class Bottleneck(Steering):
     "The published generator, steered in its bottleneck; raises `ValueError` for a card with other weights."
+
     controls = CONTROLS
 
     def __init__(self, card):
         super().__init__(card)
         if card.sha256 != find(CARD).sha256:
-            raise ValueError(f"{card.name}: the named controls were measured for the weights of {CARD!r}, "
-                             "and this card has others; leave controls out of it")
+            raise ValueError(
+                f"{card.name}: the named controls were measured for the weights of {CARD!r}, "
+                "and this card has others; leave controls out of it"
+            )
 
     def start(self, seed):
         return latents(1, seed=seed)
@@ -196,11 +258,15 @@ class Bottleneck(Steering):
     def warning(self, latent):
         out = float(reach(latent)[0])
         if out > 1:
-            return (f"Outside the ordinary: {out:.1f} times as far out as 999 of 1,000 of the generator's own records. "
-                    "What you see may be no heart's doing.")
+            return (
+                f"Outside the ordinary: {out:.1f} times as far out as 999 of 1,000 of the generator's own records. "
+                "What you see may be no heart's doing."
+            )
         if latent.unreached[0]:
-            return (f"The generator does not reach the given record: {latent.unreached[0]}. "
-                    "What you see is another heart.")
+            return (
+                f"The generator does not reach the given record: {latent.unreached[0]}. "
+                "What you see is another heart."
+            )
         return ''
 
     def code(self, seed, values):
@@ -209,7 +275,7 @@ class Bottleneck(Steering):
         if seed is not None and not moved:
             return f"{door}x = ecg.sample(1, seed={seed})[0]"
         if seed is not None and len(moved) == 1:
-            (name, value), = moved.items()
+            ((name, value),) = moved.items()
             return f"{door}x = ecg.vary({name!r}, [{value}], seed={seed})[0]"
         start = 'latent' if seed is None else f'latents(1, seed={seed})'
         remark = '   # latent: the one you gave to LatentWalk' if seed is None else ''

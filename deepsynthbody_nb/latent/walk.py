@@ -9,7 +9,10 @@ __all__ = ['SPACES', 'PATHS', 'arc', 'between', 'noise_between', 'walk']
 
 # %% ../../nbs/latent/01_walk.ipynb #cd66523a
 import math
-import numpy as np, torch
+
+import numpy as np
+import torch
+
 from ..generators.pulse2pulse import noise_stream
 from .bottleneck import Latent, density, encode, join, latents
 
@@ -18,13 +21,14 @@ def arc(
     a:torch.Tensor, # Where it begins
     b:torch.Tensor, # Where it ends, same shape
     t:float, # 0 … 1, how far
-    middle=0., # The centre that the arc goes around
+    middle=0.0, # The centre that the arc goes around
 )->torch.Tensor:
     "A point on the arc from `a` to `b`: spherical interpolation (Shoemake 1985, doi:10.1145/325165.325242)."
     a, b = a - middle, b - middle
     cosine = (a*b).sum()/(a.norm()*b.norm()).clamp(min=1e-12)
     omega = float(torch.arccos(cosine.clamp(-1, 1)))
-    if math.sin(omega) < 1e-3: return middle + torch.lerp(a, b, t)                    # the same direction, or opposite ones
+    if math.sin(omega) < 1e-3:
+        return middle + torch.lerp(a, b, t)  # the same direction, or opposite ones
     return middle + (math.sin((1 - t)*omega)*a + math.sin(t*omega)*b)/math.sin(omega)
 
 # %% ../../nbs/latent/01_walk.ipynb #b1e2d0b0
@@ -38,12 +42,21 @@ def between(
     path:str='straight', # Of the bottleneck: 'straight' or 'arc'
 )->Latent: # At 0 and 1 exactly `a` and `b`
     "A latent on the way from one record to another."
-    if path not in PATHS: raise ValueError(f"unknown path {path!r}; known are {', '.join(PATHS)}")
-    if t in (0, 1): return b if t else a
+    if path not in PATHS:
+        raise ValueError(f"unknown path {path!r}; known are {', '.join(PATHS)}")
+    if t in (0, 1):
+        return b if t else a
     mean = density()['mean'].view(a.bottleneck.shape)
-    bottleneck = torch.lerp(a.bottleneck, b.bottleneck, t) if path == 'straight' else arc(a.bottleneck, b.bottleneck, t, mean)
-    skips = tuple(arc(p, q, t, (p.mean(-1, keepdim=True) + q.mean(-1, keepdim=True))/2) for p, q in zip(a.skips, b.skips))
-    return Latent(bottleneck, skips, (f'{100*t:.4g} % of the way from {a.origin[0]} to {b.origin[0]}',))
+    bottleneck = (
+        torch.lerp(a.bottleneck, b.bottleneck, t)
+        if path == 'straight'
+        else arc(a.bottleneck, b.bottleneck, t, mean)
+    )
+    skips = tuple(
+        arc(p, q, t, (p.mean(-1, keepdim=True) + q.mean(-1, keepdim=True))/2)
+        for p, q in zip(a.skips, b.skips, strict=False)
+    )
+    return Latent(bottleneck, skips, (f'{100 * t:.4g} % of the way from {a.origin[0]} to {b.origin[0]}',))
 
 # %% ../../nbs/latent/01_walk.ipynb #3a67150e
 def noise_between(
@@ -52,7 +65,8 @@ def noise_between(
     t:float, # 0 … 1, how far
 )->torch.Tensor: # Uniform in (-1, 1) again; at 0 and 1 exactly `a` and `b`
     "Noise on the way from one record's to another's: an arc between their normal quantiles."
-    if t in (0, 1): return b if t else a
+    if t in (0, 1):
+        return b if t else a
     a, b = (torch.special.ndtri(((noise.double() + 1)/2).clamp(1e-9, 1 - 1e-9)) for noise in (a, b))
     return (2*torch.special.ndtr(arc(a, b, t)) - 1).float()
 
@@ -64,14 +78,31 @@ def walk(
     path:str='straight', # In bottleneck space: 'straight' or 'arc'
 )->Latent: # (len(seeds) - 1)·steps + 1 records, those of the seeds among them exactly
     "The latents along a walk; raises `ValueError` naming the argument that is wrong."
-    if space not in SPACES: raise ValueError(f"unknown space {space!r}; known are {', '.join(SPACES)}")
-    if len(seeds) < 2: raise ValueError(f"a walk needs two seeds or more; got {list(seeds)}")
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1: raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
-    visited = {seed: latents(1, seed) for seed in seeds} if space == 'bottleneck' else {seed: next(noise_stream(seed)) for seed in seeds}
-    move = (lambda a, b, t: between(visited[a], visited[b], t, path)) if space == 'bottleneck' else (lambda a, b, t: _through_noise(visited, a, b, t))
-    way = [(a, b, k/steps) for a, b in zip(seeds, seeds[1:]) for k in range(steps)] + [(seeds[-1], seeds[-1], 1)]
+    if space not in SPACES:
+        raise ValueError(f"unknown space {space!r}; known are {', '.join(SPACES)}")
+    if len(seeds) < 2:
+        raise ValueError(f"a walk needs two seeds or more; got {list(seeds)}")
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
+    visited = (
+        {seed: latents(1, seed) for seed in seeds}
+        if space == 'bottleneck'
+        else {seed: next(noise_stream(seed)) for seed in seeds}
+    )
+    move = (
+        (lambda a, b, t: between(visited[a], visited[b], t, path))
+        if space == 'bottleneck'
+        else (lambda a, b, t: _through_noise(visited, a, b, t))
+    )
+    way = [(a, b, k/steps) for a, b in zip(seeds, seeds[1:], strict=False) for k in range(steps)] + [
+        (seeds[-1], seeds[-1], 1)
+    ]
     return join([move(a, b, t) for a, b, t in way])
 
 def _through_noise(noise, a, b, t):
-    name = f'seed {b if t else a}, record 0' if t in (0, 1) else f'{100*t:.4g} % of the way from seed {a}, record 0 to seed {b}, record 0, through noise'
+    name = (
+        f'seed {b if t else a}, record 0'
+        if t in (0, 1)
+        else f'{100 * t:.4g} % of the way from seed {a}, record 0 to seed {b}, record 0, through noise'
+    )
     return encode(noise_between(noise[a], noise[b], t)[None], [name])

@@ -1,4 +1,4 @@
-"""Where P, QRS and T begin, culminate and end: a small network trained on cardiologists' marks, lead by lead, and one answer over all leads.
+"""Where P, QRS and T begin, culminate and end: a small network trained on cardiologists' marks.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/delineate.html.md"""
 
@@ -11,20 +11,26 @@ __all__ = ['RATE', 'WAVES', 'METHODS', 'COLOURS', 'Block', 'Delineator', 'normal
 # %% ../../nbs/signals/03_delineate.ipynb #1b246d61
 import functools
 from fractions import Fraction
-import numpy as np, pandas as pd, torch, xarray as xr
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+import xarray as xr
 from scipy.signal import resample_poly
 from torch import nn
-from .leads import as_records, dead_leads, lead_name
+
 from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
+from .leads import as_records, dead_leads, lead_name
 
 # %% ../../nbs/signals/03_delineate.ipynb #cc9958d5
-RATE  = 250                    # Hz, the network's own sampling rate
-WAVES = ('P', 'QRS', 'T')      # its classes 1, 2, 3; class 0 is none of them
+RATE = 250  # Hz, the network's own sampling rate
+WAVES = ('P', 'QRS', 'T')  # its classes 1, 2, 3; class 0 is none of them
 
 class Block(nn.Module):
     "Convolution, batch norm, ReLU; with a shortcut where the shape stays."
+
     def __init__(self, n_in, n_out, kernel=5, stride=1, dilation=1):
         super().__init__()
         self.conv = nn.Conv1d(n_in, n_out, kernel, stride, dilation*(kernel//2), dilation, bias=False)
@@ -37,14 +43,18 @@ class Block(nn.Module):
 
     def fuse(self):
         "Fold the batch norm into the convolution: the same answer, a third faster."
-        self.conv, self.norm = nn.utils.fusion.fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
+        self.conv = nn.utils.fusion.fuse_conv_bn_eval(self.conv, self.norm)
+        self.norm = nn.Identity()
 
 class Delineator(nn.Module):
     "Leads at 250 Hz in mV, shape (rows, time), to logits of none, P, QRS and T, shape (rows, 4, time)."
+
     def __init__(self, widths=(24, 32, 48, 64, 64), dilations=(1, 2, 4, 8)):
         super().__init__()
-        pairs = list(zip((1, *widths), widths))
-        self.down = nn.ModuleList(nn.Sequential(Block(a, b, 9 if a == 1 else 5, stride=2), Block(b, b)) for a, b in pairs)
+        pairs = list(zip((1, *widths), widths, strict=False))
+        self.down = nn.ModuleList(
+            nn.Sequential(Block(a, b, 9 if a == 1 else 5, stride=2), Block(b, b)) for a, b in pairs
+        )
         self.bottom = nn.Sequential(*(Block(widths[-1], widths[-1], dilation=d) for d in dilations))
         self.lift = nn.ModuleList(nn.Conv1d(b, a, 1) for a, b in pairs[1:])
         self.up = nn.ModuleList(Block(a, a) for a in widths[:-1])
@@ -57,9 +67,13 @@ class Delineator(nn.Module):
             x = down(x)
             skips.append(x)
         x = self.bottom(x)
-        for lift, up, skip in zip(reversed(self.lift), reversed(self.up), reversed(skips[:-1])):
-            x = up(skip + F.interpolate(lift(x), scale_factor=2.))
-        return self.head(x).unflatten(1, (4, 2)).transpose(2, 3).flatten(2)[..., :n]   # two outputs for each 125 Hz sample
+        for lift, up, skip in zip(
+            reversed(self.lift), reversed(self.up), reversed(skips[:-1]), strict=False
+        ):
+            x = up(skip + F.interpolate(lift(x), scale_factor=2.0))
+        return (
+            self.head(x).unflatten(1, (4, 2)).transpose(2, 3).flatten(2)[..., :n]
+        )  # two outputs for each 125 Hz sample
 
 # %% ../../nbs/signals/03_delineate.ipynb #b496de34
 def _moving_average(x, half):
@@ -71,10 +85,12 @@ def normalise(
     x:torch.Tensor, # Leads at `RATE`, shape (rows, time), mV
 )->torch.Tensor: # Same shape, no unit: without baseline, the QRS about 1 high
     "Take the baseline away and divide by the median, over windows of 2 s, of the largest deflection."
-    x = x - x.median(-1, keepdim=True).values                          # keeps the running sums small
+    x = x - x.median(-1, keepdim=True).values  # keeps the running sums small
     x = x - _moving_average(_moving_average(x, RATE//2), RATE//2)
-    peak = F.max_pool1d(x.abs()[:, None], min(2*RATE, x.shape[-1]), RATE)[:, 0].quantile(.5, dim=-1, keepdim=True)
-    return (x/peak.clamp(min=.05)).clamp(-5, 5)                        # 0.05 mV: a flatter lead's noise stays small
+    peak = F.max_pool1d(x.abs()[:, None], min(2*RATE, x.shape[-1]), RATE)[:, 0].quantile(
+        0.5, dim=-1, keepdim=True
+    )
+    return (x/peak.clamp(min=0.05)).clamp(-5, 5)  # 0.05 mV: a flatter lead's noise stays small
 
 # %% ../../nbs/signals/03_delineate.ipynb #4535dcb7
 @functools.lru_cache(maxsize=1)
@@ -83,17 +99,23 @@ def load_delineator()->Delineator: # In evaluation mode, without gradients, batc
     "The delineator that ships with the package; raises `ValueError` if its weights are damaged."
     model = built(Delineator, load_weights('delineator'))
     for part in model.modules():
-        if isinstance(part, Block): part.fuse()
+        if isinstance(part, Block):
+            part.fuse()
     return model
 
 # %% ../../nbs/signals/03_delineate.ipynb #922b6fa0
-_CONSENT = .45    # weight of the mean over the leads: below 0.5, a lead without any sign of a wave gets none
+_CONSENT = 0.45  # weight of the mean over the leads: below 0.5, a lead without any sign of a wave gets none
 
 def _probabilities(model, x):
-    "Class probabilities of each lead alone and with the others' consent, (records, leads, 4, time), and the normalised leads, all at `RATE`."
-    values, ratio = x.values, Fraction(RATE/x.attrs['sampling_rate']).limit_denominator(1000)
+    """Class probabilities of each lead alone and with the others' consent, (records, leads, 4, time), and the
+    normalised leads, all at `RATE`."""
+    values = x.values
+    ratio = Fraction(RATE/x.attrs['sampling_rate']).limit_denominator(1000)
     live = np.ptp(values, axis=-1) > 0
-    if ratio != 1: values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype='line').astype('float32')
+    if ratio != 1:
+        values = resample_poly(values, ratio.numerator, ratio.denominator, axis=-1, padtype='line').astype(
+            'float32'
+        )
     rows = torch.from_numpy(np.ascontiguousarray(values.reshape(-1, values.shape[-1])))
     with undisturbed():
         alone = model(rows).softmax(1).numpy().reshape(*values.shape[:2], 4, -1)
@@ -103,9 +125,11 @@ def _probabilities(model, x):
     return alone, together, clean
 
 # %% ../../nbs/signals/03_delineate.ipynb #9125e944
-_SHORTEST = np.array([0, .030, .032, .060])   # s, of none, P, QRS, T: the shortest 0.1 % of the experts' waves are 34, 53 and 72 ms long
-_BRIDGE, _REFRACTORY = .040, .200             # s
-_RARE_P = .25                                 # a record with fewer P to a QRS than this has none: what was found is fibrillation
+_SHORTEST = np.array(
+    [0, 0.030, 0.032, 0.060]
+)  # s, of none, P, QRS, T: the shortest 0.1 % of the experts' waves are 34, 53 and 72 ms long
+_BRIDGE, _REFRACTORY = 0.040, 0.200  # s
+_RARE_P = 0.25  # a record with fewer P to a QRS than this has none: what was found is fibrillation
 
 def _best(key, score):
     "Index of the largest score in each group of equal keys."
@@ -113,9 +137,10 @@ def _best(key, score):
     return order[np.r_[key[order][1:] != key[order][:-1], True]] if len(key) else order
 
 def _runs(p):
-    "Runs of one class in rows (rows, 4, time): row, kind (1, 2, 3), first sample, first sample after; flickers and waves cut by the record's ends dropped, gaps bridged."
+    """Runs of one class in rows (rows, 4, time): row, kind (1, 2, 3), first sample, first sample after; flickers and
+    waves cut by the record's ends dropped, gaps bridged."""
     size = p.shape[-1]
-    label = np.zeros((len(p), size + 2), 'int8')                     # a sample of background at each end parts the rows
+    label = np.zeros((len(p), size + 2), 'int8')  # a sample of background at each end parts the rows
     label[:, 1:-1] = p.argmax(1)
     flat = label.ravel()
     edge = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -125,66 +150,92 @@ def _runs(p):
     start, stop = start - row*(size + 2) - 1, stop - row*(size + 2) - 1
     steady = stop - start >= 3
     row, kind, start, stop = row[steady], kind[steady], start[steady], stop[steady]
-    if len(row) == 0: return row, kind, start, stop
-    new = np.r_[True, (kind[1:] != kind[:-1]) | (row[1:] != row[:-1]) | (start[1:] - stop[:-1] > _BRIDGE*RATE)]
+    if len(row) == 0:
+        return row, kind, start, stop
+    new = np.r_[
+        True, (kind[1:] != kind[:-1]) | (row[1:] != row[:-1]) | (start[1:] - stop[:-1] > _BRIDGE*RATE)
+    ]
     first = np.flatnonzero(new)
-    row, kind, start, stop = row[first], kind[first], start[first], np.maximum.reduceat(stop, first)
+    row = row[first]
+    kind = kind[first]
+    start = start[first]
+    stop = np.maximum.reduceat(stop, first)
     whole = (stop - start >= _SHORTEST[kind]*RATE) & (start > 0) & (stop < size)
     return row[whole], kind[whole], start[whole], stop[whole]
 
 def _plausible(row, kind, start, mass, n_leads):
-    "Which runs to keep: one ventricular beat in 200 ms, one P and one T a beat, and no P at all in a record where P are rare."
+    """Which runs to keep: one ventricular beat in 200 ms, one P and one T a beat, and no P at all in a record where P
+    are rare."""
     keep = np.ones(len(row), bool)
     qrs = np.flatnonzero(kind == 2)
-    for a, b in zip(qrs, qrs[1:]):
-        if row[a] == row[b] and start[b] - start[a] < _REFRACTORY*RATE: keep[a if mass[a] < mass[b] else b] = False
+    for a, b in zip(qrs, qrs[1:], strict=False):
+        if row[a] == row[b] and start[b] - start[a] < _REFRACTORY*RATE:
+            keep[a if mass[a] < mass[b] else b] = False
     beat = np.cumsum((kind == 2) & keep) + row*10_000
     for k in (1, 3):
         those = np.flatnonzero(kind == k)
         keep[those] = False
         keep[those[_best(beat[those], mass[those])]] = True
     record = row//n_leads
-    n_p, n_qrs = (np.bincount(record[keep & (kind == k)], minlength=record.max(initial=-1) + 1) for k in (1, 2))
+    n_p, n_qrs = (
+        np.bincount(record[keep & (kind == k)], minlength=record.max(initial=-1) + 1) for k in (1, 2)
+    )
     return keep & ((kind != 1) | (n_p >= _RARE_P*n_qrs)[record])
 
 # %% ../../nbs/signals/03_delineate.ipynb #b7913f2e
-_NEAR = 15       # samples, 60 ms: so far may a lead's own boundary be from the one found with the others' consent
-_INSIDE = .001   # s: the experts' marks lie on the first and the last sample of a wave at 500 Hz, half a sample inside the crossing
+_NEAR = (
+    15  # samples, 60 ms: so far may a lead's own boundary be from the one found with the others' consent
+)
+# s: the experts' marks lie on the first and the last sample of a wave at 500 Hz, half a sample inside the
+# crossing
+_INSIDE = 0.001
 
 def _boundary(alone, row, kind, at, sign):
-    "The crossing nearest to sample `at` where the wave rises above (sign 1) or falls below (-1) its rivals; `at` itself if there is none."
+    """The crossing nearest to sample `at` where the wave rises above (sign 1) or falls below (-1) its rivals; `at`
+    itself if there is none."""
     size = alone.shape[-1]
     i = at[:, None] + np.arange(-_NEAR, _NEAR + 1)
-    near = alone[row[:, None], :, i.clip(0, size - 1)]                # (waves, samples, 4)
+    near = alone[row[:, None], :, i.clip(0, size - 1)]  # (waves, samples, 4)
     own = np.take_along_axis(near, kind[:, None, None], 2)[..., 0]
     np.put_along_axis(near, kind[:, None, None], -1, 2)
     margin = sign*(own - near.max(2))
     rise = (margin[:, :-1] < 0) & (margin[:, 1:] >= 0) & (i[:, :-1] >= 0) & (i[:, 1:] < size)
-    j = np.where(rise, -np.abs(np.arange(2*_NEAR) - _NEAR + .5), -1e3).argmax(1)
+    j = np.where(rise, -np.abs(np.arange(2*_NEAR) - _NEAR + 0.5), -1e3).argmax(1)
     each = np.arange(len(row))
     before, after = margin[each, j], margin[each, j + 1]
-    return np.where(rise[each, j], i[each, j] + before/np.where(rise[each, j], before - after, 1), np.clip(at - .5, 0, size - 1))
+    return np.where(
+        rise[each, j],
+        i[each, j] + before/np.where(rise[each, j], before - after, 1),
+        np.clip(at - 0.5, 0, size - 1),
+    )
 
 def _peak(clean, row, start, stop):
     "Sample of each wave farthest from the line through its ends."
-    if len(row) == 0: return start
+    if len(row) == 0:
+        return start
     length = stop - start
     wave = np.repeat(np.arange(len(row)), length)
     within = np.arange(len(wave)) - (np.cumsum(length) - length)[wave]
     left, right = clean[row, start], clean[row, stop - 1]
-    away = np.abs(clean[row[wave], start[wave] + within] - left[wave] - (right - left)[wave]*within/np.maximum(length - 1, 1)[wave])
+    away = np.abs(
+        clean[row[wave], start[wave] + within]
+        - left[wave]
+        - (right - left)[wave]*within/np.maximum(length - 1, 1)[wave]
+    )
     return start + within[_best(wave, away)]
 
-_P_ROOM = .1     # s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
-_FAST_RR = .45   # s: in a heart as fast as this that shows no P, it is hidden in T
-_P_LONG = 1.2    # times the usual T of the lead: likewise
+# s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
+_P_ROOM = 0.1
+_FAST_RR = 0.45  # s: in a heart as fast as this that shows no P, it is hidden in T
+_P_LONG = 1.2  # times the usual T of the lead: likewise
 
 def _apart(row, kind, onset, offset):
     """Which waves to keep: a T that runs into the next P or QRS has an end that nobody can see, so it is dropped.
 
-    In a fast heart the P of the next beat is hidden in T; where other beats of the lead show both, the longer T is the one that took P in."""
+    In a fast heart the P of the next beat is hidden in T; where other beats of the lead show both, the longer T is
+    the one that took P in."""
     keep = np.ones(len(row), bool)
-    following = np.r_[(row[1:] == row[:-1]), False][:len(row)]
+    following = np.r_[(row[1:] == row[:-1]), False][: len(row)]
     next_kind = np.where(following, np.roll(kind, -1), 0)
     gap = np.where(following, np.roll(onset, -1) - offset, np.inf)
     for r in np.unique(row[kind == 3]):
@@ -201,23 +252,42 @@ def _apart(row, kind, onset, offset):
 def _lead_waves(alone, together, clean):
     "All waves of all leads: columns record, lead (numbers), kind, onset_s, peak_s, offset_s, confidence."
     n_leads, size = alone.shape[1], alone.shape[-1]
-    alone, together, clean = alone.reshape(-1, 4, size), together.reshape(-1, 4, size), clean.reshape(-1, size)
+    alone = alone.reshape(-1, 4, size)
+    together = together.reshape(-1, 4, size)
+    clean = clean.reshape(-1, size)
     row, kind, start, stop = _runs(together)
     total = np.concatenate([np.zeros((len(together), 4, 1)), together.cumsum(-1, dtype=float)], -1)
     mass = total[row, kind, stop] - total[row, kind, start]
     keep = _plausible(row, kind, start, mass, n_leads)
     row, kind, start, stop, mass = (v[keep] for v in (row, kind, start, stop, mass))
-    onset, offset = _boundary(alone, row, kind, start, 1)/RATE + _INSIDE, _boundary(alone, row, kind, stop, -1)/RATE - _INSIDE
+    onset = _boundary(alone, row, kind, start, 1)/RATE + _INSIDE
+    offset = _boundary(alone, row, kind, stop, -1)/RATE - _INSIDE
     apart = _apart(row, kind, onset, offset)
-    row, kind, start, stop, mass, onset, offset = (v[apart] for v in (row, kind, start, stop, mass, onset, offset))
-    return dict(record=row//n_leads, lead=row % n_leads, kind=kind, onset_s=onset, peak_s=(_peak(clean, row, start, stop)/RATE).clip(onset, offset), offset_s=offset,
-                confidence=mass/np.maximum(stop - start, 1))
+    row, kind, start, stop, mass, onset, offset = (
+        v[apart] for v in (row, kind, start, stop, mass, onset, offset)
+    )
+    return dict(
+        record=row//n_leads,
+        lead=row % n_leads,
+        kind=kind,
+        onset_s=onset,
+        peak_s=(_peak(clean, row, start, stop)/RATE).clip(onset, offset),
+        offset_s=offset,
+        confidence=mass/np.maximum(stop - start, 1),
+    )
 
 # %% ../../nbs/signals/03_delineate.ipynb #771a9ec1
-_AGREE  = {1: .060, 2: .050, 3: .080}    # s, of P, QRS, T: a lead farther from the median of the leads has no vote
-_EDGE   = .15                            # quantile over the leads that stands for the earliest; 1 - _EDGE for the latest
-_QUORUM = .34                            # share of the live leads that must show a wave
-_REACH  = {1: .5, 3: .7}                 # s: a P belongs to the next QRS, a T to the last one, if their middles are at most so far apart
+_AGREE = {
+    1: 0.060,
+    2: 0.050,
+    3: 0.080,
+}  # s, of P, QRS, T: a lead farther from the median of the leads has no vote
+_EDGE = 0.15  # quantile over the leads that stands for the earliest; 1 - _EDGE for the latest
+_QUORUM = 0.34  # share of the live leads that must show a wave
+_REACH = {
+    1: 0.5,
+    3: 0.7,
+}  # s: a P belongs to the next QRS, a T to the last one, if their middles are at most so far apart
 
 def _grouped_quantile(key, value, q, n):
     "Quantile q of the values in each group 0 … n - 1 of `key`; NaN for an empty group."
@@ -236,18 +306,21 @@ def _beats(waves):
     q = np.flatnonzero(kind == 2)
     q = q[np.lexsort((middle[q], record[q]))]
     beat_of = np.full(len(record), -1)
-    if len(q) == 0: return np.array([], int), np.array([]), beat_of
-    new = np.r_[True, (record[q][1:] != record[q][:-1]) | (np.diff(middle[q]) > .1)]
+    if len(q) == 0:
+        return np.array([], int), np.array([]), beat_of
+    new = np.r_[True, (record[q][1:] != record[q][:-1]) | (np.diff(middle[q]) > 0.1)]
     beat = np.cumsum(new) - 1
     of_record = record[q][new]
     live = np.bincount(np.unique(record[q]*1000 + lead[q])//1000, minlength=of_record.max() + 1)
     voters = np.bincount(np.unique(beat*1000 + lead[q])//1000, minlength=len(of_record))
     good = voters >= np.maximum(1, _QUORUM*live[of_record])
-    q, beat, of_record = q[good[beat]], (np.cumsum(good) - 1)[beat[good[beat]]], of_record[good]
+    q = q[good[beat]]
+    beat = (np.cumsum(good) - 1)[beat[good[beat]]]
+    of_record = of_record[good]
     beat_of[q], n = beat, len(of_record)
-    at = _grouped_quantile(beat, middle[q], .5, n)
-    apart = 1 + max(at.max(), middle.max())                          # s, longer than any record
-    line = apart*of_record + at                                      # all records on one line of time
+    at = _grouped_quantile(beat, middle[q], 0.5, n)
+    apart = 1 + max(at.max(), middle.max())  # s, longer than any record
+    line = apart*of_record + at  # all records on one line of time
     for k, sign in ((1, 1), (3, -1)):
         w = np.flatnonzero(kind == k)
         b = np.searchsorted(line, apart*record[w] + middle[w]) - (k == 3)
@@ -255,7 +328,9 @@ def _beats(waves):
         w, b = w[ok], b[ok]
         ok = (of_record[b] == record[w]) & (np.abs(at[b] - middle[w]) < _REACH[k])
         w, b = w[ok], b[ok]
-        nearest = _best(b*1000 + lead[w], sign*middle[w])            # of one lead and beat: the P nearest to its QRS, likewise the T
+        nearest = _best(
+            b*1000 + lead[w], sign*middle[w]
+        )  # of one lead and beat: the P nearest to its QRS, likewise the T
         beat_of[w[nearest]] = b[nearest]
     return of_record, at, beat_of
 
@@ -268,17 +343,31 @@ def _over_leads(waves, of_record, beat_of):
     for k in (1, 2, 3):
         w = np.flatnonzero((waves['kind'] == k) & (beat_of >= 0))
         b, middle = beat_of[w], ((waves['onset_s'] + waves['offset_s'])/2)[w]
-        ok = np.abs(middle - _grouped_quantile(b, middle, .5, n)[b]) <= _AGREE[k]
+        ok = np.abs(middle - _grouped_quantile(b, middle, 0.5, n)[b]) <= _AGREE[k]
         w, b = w[ok], b[ok]
         ok = (np.bincount(b, minlength=n) >= np.maximum(1, _QUORUM*live[of_record]))[b]
         w, b = w[ok], b[ok]
-        def consensus(column, q):
+
+        def consensus(column, q, w=w, b=b, k=k):
             v = waves[column][w]
-            near = np.abs(v - _grouped_quantile(b, v, .5, n)[b]) <= _AGREE[k]
+            near = np.abs(v - _grouped_quantile(b, v, 0.5, n)[b]) <= _AGREE[k]
             return _grouped_quantile(b[near], v[near], q, n)
+
         found = np.bincount(b, minlength=n) > 0
-        rows.append(pd.DataFrame(dict(record=of_record, lead='all', beat=np.arange(n), kind=k, onset_s=consensus('onset_s', _EDGE), peak_s=consensus('peak_s', .5),
-                                      offset_s=consensus('offset_s', 1 - _EDGE), confidence=_grouped_quantile(b, waves['confidence'][w], .5, n)))[found])
+        rows.append(
+            pd.DataFrame(
+                dict(
+                    record=of_record,
+                    lead='all',
+                    beat=np.arange(n),
+                    kind=k,
+                    onset_s=consensus('onset_s', _EDGE),
+                    peak_s=consensus('peak_s', 0.5),
+                    offset_s=consensus('offset_s', 1 - _EDGE),
+                    confidence=_grouped_quantile(b, waves['confidence'][w], 0.5, n),
+                )
+            )[found]
+        )
     return pd.concat(rows)
 
 # %% ../../nbs/signals/03_delineate.ipynb #dd5fbd94
@@ -288,23 +377,47 @@ METHODS = ('network', 'dwt', 'cwt', 'peak', 'prominence')
 _COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', 'confidence']
 
 def delineate(
-    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV; 100 to 1,000 Hz, 2 s or longer
-    method:str='network', # 'network', or one of neurokit2's delineators for comparison: 'dwt', 'cwt', 'peak', 'prominence'
+    x, # ECG as `as_ecg` takes it: mV, 100 to 1,000 Hz, 2 s or longer
+    method:str='network', # 'network', or one of neurokit2's delineators: 'dwt', 'cwt', 'peak', 'prominence'
 )->pd.DataFrame: # One row a wave: record, lead, beat, wave (P, QRS, T), onset_s, peak_s, offset_s, confidence (0 to 1)
     """Mark the waves of each lead, and in rows with lead 'all' those of each beat over all leads.
 
-    Times are seconds on the ECG's own axis. `beat` numbers the record's beats from 0; a wave that belongs to none has -1. With
-    neurokit2's methods there are no rows over all leads, and what it does not find is NaN. Raises `ValueError` for an unknown method,
-    missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz."""
-    if method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    Times are seconds on the ECG's own axis. `beat` numbers the record's beats from 0; a wave that belongs to none
+    has -1. With neurokit2's methods there are no rows over all leads, and what it does not find is NaN. Raises
+    `ValueError` for an unknown method, missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz."""
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = measurable(x)
     leads = x.lead.values.astype(str)
-    parts = [(_by_network if method == 'network' else functools.partial(_by_neurokit, method=method))(x[i:i + 16], i) for i in range(0, x.sizes['record'], 16)]
-    if not parts: return pd.DataFrame({c: pd.Series(dtype=float if c.endswith('_s') or c == 'confidence' else int if c == 'beat' else object) for c in _COLUMNS})
+    parts = [
+        (_by_network if method == 'network' else functools.partial(_by_neurokit, method=method))(
+            x[i : i + 16], i
+        )
+        for i in range(0, x.sizes['record'], 16)
+    ]
+    if not parts:
+        return pd.DataFrame(
+            {
+                c: pd.Series(
+                    dtype=float if c.endswith('_s') or c == 'confidence' else int if c == 'beat' else object
+                )
+                for c in _COLUMNS
+            }
+        )
     table = pd.concat(parts)
     table[['onset_s', 'peak_s', 'offset_s']] += float(x.time[0])
-    order = np.lexsort((table.peak_s, np.where(table.lead.eq('all'), len(leads), table.lead.map({n: k for k, n in enumerate(leads)})), table.record))
-    return table.iloc[order].assign(record=lambda t: x.record.values[t.record.astype(int)]).reset_index(drop=True)[_COLUMNS]
+    order = np.lexsort(
+        (
+            table.peak_s,
+            np.where(table.lead.eq('all'), len(leads), table.lead.map({n: k for k, n in enumerate(leads)})),
+            table.record,
+        )
+    )
+    return (
+        table.iloc[order]
+        .assign(record=lambda t: x.record.values[t.record.astype(int)])
+        .reset_index(drop=True)[_COLUMNS]
+    )
 
 def measurable(
     x, # ECG: DataArray or ndarray
@@ -312,13 +425,20 @@ def measurable(
     "An ECG that can be delineated and measured; raises `ValueError` saying why not."
     x = as_records(x)
     x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
-    if len(set(x.record.values.tolist())) < x.sizes['record']: raise ValueError("two records of this ECG have the same name; give each its own in the coordinate `record`")
+    if len(set(x.record.values.tolist())) < x.sizes['record']:
+        raise ValueError(
+            "two records of this ECG have the same name; give each its own in the coordinate `record`"
+        )
     rate, seconds = x.attrs['sampling_rate'], x.sizes['time']/x.attrs['sampling_rate']
-    if not 100 <= rate <= 1000: raise ValueError(f"delineation works from 100 to 1000 Hz, this ECG has {rate:g}; resample it first")
-    if seconds < 2: raise ValueError(f"delineation needs 2 s or more, this ECG has {seconds:g} s")
+    if not 100 <= rate <= 1000:
+        raise ValueError(f"delineation works from 100 to 1000 Hz, this ECG has {rate:g}; resample it first")
+    if seconds < 2:
+        raise ValueError(f"delineation needs 2 s or more, this ECG has {seconds:g} s")
     if not np.isfinite(x.values).all():
         lead = x.lead.values[(~np.isfinite(x.values)).any((0, 2)).argmax()]
-        raise ValueError(f"this ECG has missing samples (NaN) in lead {lead}; fill them or cut them out first")
+        raise ValueError(
+            f"this ECG has missing samples (NaN) in lead {lead}; fill them or cut them out first"
+        )
     return x
 
 # %% ../../nbs/signals/03_delineate.ipynb #e5e63511
@@ -326,36 +446,60 @@ def _by_network(x, first):
     "Waves of a few records, numbered from `first`."
     waves = _lead_waves(*_probabilities(load_delineator(), x))
     of_record, _, beat_of = _beats(waves)
-    number = np.arange(len(of_record)) - np.searchsorted(of_record, of_record)            # beats count from 0 in each record
-    each = pd.DataFrame(waves).assign(beat=np.where(beat_of >= 0, number[beat_of] if len(number) else -1, -1), lead=x.lead.values.astype(str)[waves['lead']])
+    number = np.arange(len(of_record)) - np.searchsorted(
+        of_record, of_record
+    )  # beats count from 0 in each record
+    each = pd.DataFrame(waves).assign(
+        beat=np.where(beat_of >= 0, number[beat_of] if len(number) else -1, -1),
+        lead=x.lead.values.astype(str)[waves['lead']],
+    )
     both = pd.concat([each, _over_leads(waves, of_record, beat_of).assign(beat=lambda t: number[t.beat])])
     return both.assign(record=both.record + first, wave=np.array(WAVES)[both.kind.astype(int) - 1])
 
 def _by_neurokit(x, first, method):
     "Waves by neurokit2's delineators, lead by lead, with its own R peaks."
     import neurokit2 as nk
+
     rate, rows = int(round(x.attrs['sampling_rate'])), []
     for r, record in enumerate(x):
         for lead in record.lead.values:
-            if str(lead) in dead_leads(record): continue
+            if str(lead) in dead_leads(record):
+                continue
             clean = nk.ecg_clean(record.sel(lead=lead).values.astype(float), sampling_rate=rate)
             try:
                 peaks = nk.ecg_peaks(clean, sampling_rate=rate)[1]
                 found = nk.ecg_delineate(clean, peaks, sampling_rate=rate, method=method)[1]
-            except (ValueError, IndexError, ZeroDivisionError, KeyError): continue              # neurokit2 raises where it finds no beat
+            except (ValueError, IndexError, ZeroDivisionError, KeyError):
+                continue  # neurokit2 raises where it finds no beat
             r_at = np.asarray(peaks['ECG_R_Peaks'], float)
             for wave, key in (('P', 'P'), ('QRS', 'R'), ('T', 'T')):
                 at = r_at if wave == 'QRS' else np.asarray(found[f'ECG_{key}_Peaks'], float)
-                beats = np.searchsorted(r_at, at, side='left' if wave != 'T' else 'right') - (wave == 'T')    # by time: its lists do not always align
-                begin, end = (found.get(f'ECG_{key}_{side}', [np.nan]*len(at)) for side in ('Onsets', 'Offsets'))
-                rows += [dict(record=first + r, lead=str(lead), beat=b, wave=wave, onset_s=o, peak_s=p, offset_s=f, confidence=np.nan)
-                         for b, o, p, f in zip(beats, begin, at, end) if not np.isnan(p)]
+                beats = np.searchsorted(r_at, at, side='left' if wave != 'T' else 'right') - (
+                    wave == 'T'
+                )  # by time: its lists do not always align
+                begin, end = (
+                    found.get(f'ECG_{key}_{side}', [np.nan]*len(at)) for side in ('Onsets', 'Offsets')
+                )
+                rows += [
+                    dict(
+                        record=first + r,
+                        lead=str(lead),
+                        beat=b,
+                        wave=wave,
+                        onset_s=o,
+                        peak_s=p,
+                        offset_s=f,
+                        confidence=np.nan,
+                    )
+                    for b, o, p, f in zip(beats, begin, at, end, strict=False)
+                    if not np.isnan(p)
+                ]
     table = pd.DataFrame(rows, columns=_COLUMNS)
     table[['onset_s', 'peak_s', 'offset_s']] = table[['onset_s', 'peak_s', 'offset_s']].astype(float)/rate
     return table
 
 # %% ../../nbs/signals/03_delineate.ipynb #85ff55eb
-COLOURS = {'P': '#0072b2', 'QRS': '#d55e00', 'T': '#009e73'}   # Okabe & Ito's palette
+COLOURS = {'P': '#0072b2', 'QRS': '#d55e00', 'T': '#009e73'}  # Okabe & Ito's palette
 
 # %% ../../nbs/signals/03_delineate.ipynb #e0547c82
 def draw_waves(
@@ -365,22 +509,41 @@ def draw_waves(
 ): # matplotlib figure: one row a lead
     "Draw leads with their waves coloured; raises `ValueError` if a table holds several records and none is named."
     import matplotlib.pyplot as plt
-    if record is None and 'record' in x.coords: record = x.record.item()
-    if record is None and any(table.record.nunique() > 1 for table in marks): raise ValueError("the marks are of several records; say which one with record=")
-    fig, axes = plt.subplots(x.sizes['lead'], 1, figsize=(9, 1.2 + 1.3*x.sizes['lead']), sharex=True, squeeze=False)
-    for ax, lead in zip(axes[:, 0], x.lead.values.astype(str)):
+
+    if record is None and 'record' in x.coords:
+        record = x.record.item()
+    if record is None and any(table.record.nunique() > 1 for table in marks):
+        raise ValueError("the marks are of several records; say which one with record=")
+    fig, axes = plt.subplots(
+        x.sizes['lead'], 1, figsize=(9, 1.2 + 1.3*x.sizes['lead']), sharex=True, squeeze=False
+    )
+    for ax, lead in zip(axes[:, 0], x.lead.values.astype(str), strict=False):
         trace = x.sel(lead=lead)
-        ax.plot(x.time, trace, color='#9aa1ab', lw=.8); ax.set_ylabel(f'{lead} (mV)')
+        ax.plot(x.time, trace, color='#9aa1ab', lw=0.8)
+        ax.set_ylabel(f'{lead} (mV)')
         for number, table in enumerate(marks):
             own = table[table.lead.eq(lead) & (table.record.eq(record) if record is not None else True)]
             for row in own.itertuples():
-                if np.isnan(row.onset_s) or np.isnan(row.offset_s): continue
+                if np.isnan(row.onset_s) or np.isnan(row.offset_s):
+                    continue
                 wave = trace.sel(time=slice(row.onset_s, row.offset_s))
-                if wave.sizes['time'] == 0: continue
-                if number == 0: ax.plot(wave.time, wave, color=COLOURS[row.wave], lw=1.8)
-                else: ax.plot([row.onset_s, row.offset_s], [float(trace.min()) - .12*float(np.ptp(trace.values))]*2, color=COLOURS[row.wave], lw=3, marker='|', ms=7)
+                if wave.sizes['time'] == 0:
+                    continue
+                if number == 0:
+                    ax.plot(wave.time, wave, color=COLOURS[row.wave], lw=1.8)
+                else:
+                    ax.plot(
+                        [row.onset_s, row.offset_s],
+                        [float(trace.min()) - 0.12*float(np.ptp(trace.values))]*2,
+                        color=COLOURS[row.wave],
+                        lw=3,
+                        marker='|',
+                        ms=7,
+                    )
         ax.spines[['top', 'right']].set_visible(False)
     axes[-1, 0].set_xlabel('s')
     handles = [plt.Line2D([], [], color=c, lw=3, label=w) for w, c in COLOURS.items()]
-    axes[0, 0].legend(handles=handles, ncols=3, fontsize=8, frameon=False, loc='lower right', bbox_to_anchor=(1, 1))
+    axes[0, 0].legend(
+        handles=handles, ncols=3, fontsize=8, frameon=False, loc='lower right', bbox_to_anchor=(1, 1)
+    )
     return fig

@@ -10,10 +10,12 @@ __all__ = ['SPEED', 'GAIN', 'Paper', 'draw_ecg', 'one_record', 'provenance', 'wr
 # %% ../../nbs/signals/02_draw.ipynb #f814997b
 import io
 from pathlib import Path
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+
 from ..records.provenance import picture_marks, save_picture, sentence
 from ..records.writing import written_whole
 from .leads import LEADS_12, as_ecg, to_12_lead
@@ -22,58 +24,84 @@ from .leads import LEADS_12, as_ecg, to_12_lead
 SPEED, GAIN = 25, 10  # mm/s, mm/mV: the standard settings
 
 # %% ../../nbs/signals/02_draw.ipynb #26f4eb10
-_PULSE = np.array([[-8, 0], [-7, 0], [-7, 10], [-2, 10], [-2, 0], [-1, 0]], float)  # mm from the trace's start: 1 mV for 0.2 s
-_PAPER, _FINE, _COARSE, _INK, _NOTE = '#fffaf7', '#f6d9d3', '#e9aea4', '#1d2430', '#5b6470'
+_PULSE = np.array(
+    [[-8, 0], [-7, 0], [-7, 10], [-2, 10], [-2, 0], [-1, 0]], float
+)  # mm from the trace's start: 1 mV for 0.2 s
+_PAPER = '#fffaf7'
+_FINE = '#f6d9d3'
+_COARSE = '#e9aea4'
+_INK = '#1d2430'
+_NOTE = '#5b6470'
 
 class Paper(Figure):
     "A page of ECG paper: a matplotlib figure with one axes in millimetres, shown as a picture by Jupyter."
+
     def __init__(self, width, height):
         super().__init__(figsize=(width/25.4, height/25.4), facecolor='white')
-        self.mm = self.add_axes((0, 0, 1, 1)); self.mm.set(xlim=(0, width), ylim=(0, height)); self.mm.axis('off')
-        self.traces, self.title = [], None                                  # (line, lead, its samples, its zero line in mm)
-        self.mark = ''                                                       # where the record comes from, for the file
+        self.mm = self.add_axes((0, 0, 1, 1))
+        self.mm.set(xlim=(0, width), ylim=(0, height))
+        self.mm.axis('off')
+        self.traces, self.title = [], None  # (line, lead, its samples, its zero line in mm)
+        self.mark = ''  # where the record comes from, for the file
 
     def grid(self, left, bottom, right, top):
         "Squares of 1 and 5 mm over a box, in mm."
-        for step, colour, width in ((1, _FINE, .35), (5, _COARSE, .6)):
-            lines = [[(v, bottom), (v, top)] for v in np.arange(left, right + .1, step)] + [[(left, v), (right, v)] for v in np.arange(bottom, top + .1, step)]
+        for step, colour, width in ((1, _FINE, 0.35), (5, _COARSE, 0.6)):
+            lines = [[(v, bottom), (v, top)] for v in np.arange(left, right + 0.1, step)] + [
+                [(left, v), (right, v)] for v in np.arange(bottom, top + 0.1, step)
+            ]
             self.mm.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=1))
         self.mm.fill_between([left, right], bottom, top, color=_PAPER, lw=0, zorder=0)
 
     def savefig(self, path, **options):
         "As matplotlib's; the file's metadata say where the record comes from."
-        suffix = '.' + str(options.get('format') or Path(str(path)).suffix.removeprefix('.') or 'png').lower()
+        suffix = (
+            '.' + str(options.get('format') or Path(str(path)).suffix.removeprefix('.') or 'png').lower()
+        )
         marks = picture_marks(self.mark, suffix) if suffix in ('.png', '.svg', '.pdf') else {}
-        super().savefig(path, **options | ({'metadata': marks | options.get('metadata', {})} if marks else {}))
+        super().savefig(
+            path, **options | ({'metadata': marks | options.get('metadata', {})} if marks else {})
+        )
 
     def _repr_png_(self):
-        out = io.BytesIO(); self.savefig(out, format='png', dpi=110); return out.getvalue()
+        out = io.BytesIO()
+        self.savefig(out, format='png', dpi=110)
+        return out.getvalue()
 
 # %% ../../nbs/signals/02_draw.ipynb #62af4361
 def _three_by_four(leads, seconds, rhythm):
     part = seconds/4
-    return [(LEADS_12[3*c + r], c*part, part, r, c*part) for c in range(4) for r in range(3)] + [(rhythm, 0, seconds, 3, 0)]
+    return [(LEADS_12[3*c + r], c*part, part, r, c*part) for c in range(4) for r in range(3)] + [
+        (rhythm, 0, seconds, 3, 0)
+    ]
 
-def _twelve_by_one(leads, seconds, rhythm): return [(lead, 0, seconds, r, 0) for r, lead in enumerate(leads)]
+def _twelve_by_one(leads, seconds, rhythm):
+    return [(lead, 0, seconds, r, 0) for r, lead in enumerate(leads)]
 
-_LAYOUTS = {'3x4': (_three_by_four, 35), '12x1': (_twelve_by_one, 20)}  # traces, and the height of a row in mm
+_LAYOUTS = {
+    '3x4': (_three_by_four, 35),
+    '12x1': (_twelve_by_one, 20),
+}  # traces, and the height of a row in mm
 
 # %% ../../nbs/signals/02_draw.ipynb #1e336a7b
 def draw_ecg(
-    x, # One ECG, DataArray (lead, time) or (record, lead, time) with one record, or ndarray with 8 or 12 leads at 500 Hz; mV
-    layout:str='3x4', # '3x4' (a quarter of 10 s, or of a shorter record, for each lead, and a rhythm strip; 8 leads are completed) or '12x1' (every lead as recorded, whole length)
+    x, # One ECG as `as_ecg` takes it, mV
+    layout:str='3x4', # '3x4' (a quarter for each of 12 leads, and a rhythm strip) or '12x1' (leads as recorded)
     rhythm:str='II', # Lead of the rhythm strip
     title:str=None, # Over the page; the record's provenance if not given
 )->Paper: # Figure; `.savefig('ecg.pdf')` (or .svg, .png) keeps the scale
     """Draw an ECG on standard paper, 25 mm/s and 10 mm/mV, with calibration pulse and lead names.
 
-    Raises `ValueError` for several records, an unknown layout or rhythm lead, and leads that do not complete the 3×4 page.
-    Standard: Kligfield et al. 2007, doi:10.1161/CIRCULATIONAHA.106.180200."""
-    if layout not in _LAYOUTS: raise ValueError(f"unknown layout {layout!r}; known are {', '.join(_LAYOUTS)}")
+    Raises `ValueError` for several records, an unknown layout or rhythm lead, and leads that do not complete the
+    3×4 page. Standard: Kligfield et al. 2007, doi:10.1161/CIRCULATIONAHA.106.180200."""
+    if layout not in _LAYOUTS:
+        raise ValueError(f"unknown layout {layout!r}; known are {', '.join(_LAYOUTS)}")
     x = one_record(x)
-    if layout == '3x4': x = to_12_lead(x)
+    if layout == '3x4':
+        x = to_12_lead(x)
     leads = [str(n) for n in x.lead.values]
-    if rhythm not in leads and layout == '3x4': raise ValueError(f"unknown rhythm lead {rhythm!r}; this ECG has {leads}")
+    if rhythm not in leads and layout == '3x4':
+        raise ValueError(f"unknown rhythm lead {rhythm!r}; this ECG has {leads}")
     whole = x.sizes['time']/x.attrs['sampling_rate']
     seconds = min(whole, 10) if layout == '3x4' else whole
     lay, row = _LAYOUTS[layout]
@@ -86,16 +114,44 @@ def draw_ecg(
     page.grid(left - 10, bottom, right, top)
     time = (x.time - x.time[0]).values
     for lead, start, length, r, column in traces:
-        middle = top - row*(r + .5) - 6
+        middle = top - row*(r + 0.5) - 6
         inside = (time >= start - 1e-9) & (time < start + length - 1e-9)
-        line, = page.mm.plot(left + SPEED*(column + time[inside] - start), middle + GAIN*_centred(x.sel(lead=lead).values)[inside], color=_INK, lw=.7, solid_joinstyle='round', zorder=3)
+        (line,) = page.mm.plot(
+            left + SPEED*(column + time[inside] - start),
+            middle + GAIN*_centred(x.sel(lead=lead).values)[inside],
+            color=_INK,
+            lw=0.7,
+            solid_joinstyle='round',
+            zorder=3,
+        )
         page.traces.append((line, lead, inside, middle))
-        page.mm.text(left + SPEED*column + 1, middle + min(.34*row, 11), lead, fontsize=8, color=_INK, weight='bold', zorder=4)
-        if column: page.mm.plot([left + SPEED*column]*2, [middle - 4, middle + 4], color=_INK, lw=.5, zorder=3)
-        else: page.mm.plot(left + _PULSE[:, 0], middle + _PULSE[:, 1], color=_INK, lw=.7, zorder=3)
-    page.title = page.mm.text(left - 10, top + 3.5, title if title is not None else provenance(x), fontsize=9, color=_INK)
+        page.mm.text(
+            left + SPEED*column + 1,
+            middle + min(0.34*row, 11),
+            lead,
+            fontsize=8,
+            color=_INK,
+            weight='bold',
+            zorder=4,
+        )
+        if column:
+            page.mm.plot(
+                [left + SPEED*column]*2, [middle - 4, middle + 4], color=_INK, lw=0.5, zorder=3
+            )
+        else:
+            page.mm.plot(left + _PULSE[:, 0], middle + _PULSE[:, 1], color=_INK, lw=0.7, zorder=3)
+    page.title = page.mm.text(
+        left - 10, top + 3.5, title if title is not None else provenance(x), fontsize=9, color=_INK
+    )
     shown = '' if seconds == whole else f'the first {seconds:g} of {whole:g} s   '
-    page.mm.text(right, 4, f"{shown}{SPEED} mm/s   {GAIN} mm/mV   {x.attrs['sampling_rate']:g} Hz", fontsize=7, color=_NOTE, ha='right')
+    page.mm.text(
+        right,
+        4,
+        f"{shown}{SPEED} mm/s   {GAIN} mm/mV   {x.attrs['sampling_rate']:g} Hz",
+        fontsize=7,
+        color=_NOTE,
+        ha='right',
+    )
     return page
 
 def _centred(trace):
@@ -108,8 +164,12 @@ def one_record(
 ): # DataArray, dims (lead, time)
     "The only record of an ECG; raises `ValueError` if there are several."
     x = as_ecg(x)
-    if 'record' not in x.dims: return x
-    if x.sizes['record'] != 1: raise ValueError(f"this ECG has {x.sizes['record']} records; choose one, such as x[0] or x.sel(record=...)")
+    if 'record' not in x.dims:
+        return x
+    if x.sizes['record'] != 1:
+        raise ValueError(
+            f"this ECG has {x.sizes['record']} records; choose one, such as x[0] or x.sel(record=...)"
+        )
     return x[0]
 
 def provenance(
@@ -119,7 +179,9 @@ def provenance(
     source = x.attrs.get('source', x.coords['source'].item() if 'source' in x.coords else '')
     record = '' if sentence(x) or 'record' not in x.coords else f"record {x.record.item()}"
     line = ' · '.join(str(part) for part in (sentence(x), record, source) if part)
-    return line.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')   # a file's name may be in any encoding
+    return line.encode('utf-8', 'surrogateescape').decode(
+        'utf-8', 'replace'
+    )  # a file's name may be in any encoding
 
 # %% ../../nbs/signals/02_draw.ipynb #d1e6cb0d
 def write_gif(
@@ -131,27 +193,42 @@ def write_gif(
 )->list: # Paths written
     "Write records as an animation; raises `ValueError` for another suffix or no record."
     from PIL import Image
+
     path, x = Path(path), as_ecg(x)
-    if not frames and path.suffix.lower() != '.gif': raise ValueError(f"{path}: an animation is written as .gif")
-    if x.sizes.get('record', 0) == 0: raise ValueError("an animation needs dims (record, lead, time) with one record or more")
-    if layout == '3x4': x = to_12_lead(x)
+    if not frames and path.suffix.lower() != '.gif':
+        raise ValueError(f"{path}: an animation is written as .gif")
+    if x.sizes.get('record', 0) == 0:
+        raise ValueError("an animation needs dims (record, lead, time) with one record or more")
+    if layout == '3x4':
+        x = to_12_lead(x)
     page, pictures, marks = draw_ecg(x[0], layout), [], []
     page.set_dpi(80)
     canvas = FigureCanvasAgg(page)
     for record in x:
-        for line, lead, inside, middle in page.traces: line.set_ydata(middle + GAIN*_centred(record.sel(lead=lead).values)[inside])
+        for line, lead, inside, middle in page.traces:
+            line.set_ydata(middle + GAIN*_centred(record.sel(lead=lead).values)[inside])
         page.title.set_text(provenance(record))
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
         marks.append(sentence(record))
-        pictures.append(picture if frames else picture.quantize(64, palette=pictures[0] if pictures else None, dither=Image.Dither.NONE))
+        pictures.append(
+            picture
+            if frames
+            else picture.quantize(64, palette=pictures[0] if pictures else None, dither=Image.Dither.NONE)
+        )
     if not frames:
         with written_whole(path.parent, [path.name]) as tmp:
-            save_picture(pictures, tmp/path.name, '; '.join(dict.fromkeys(marks)), duration=1000/per_second, loop=0)
+            save_picture(
+                pictures,
+                tmp/path.name,
+                '; '.join(dict.fromkeys(marks)),
+                duration=1000/per_second,
+                loop=0,
+            )
         return [path]
     path.mkdir(parents=True, exist_ok=True)
     names = [f'{k:0{len(str(len(pictures)))}}.png' for k in range(len(pictures))]
     with written_whole(path, names) as tmp:
-        for name, picture, mark in zip(names, pictures, marks):
+        for name, picture, mark in zip(names, pictures, marks, strict=False):
             save_picture(picture, tmp/name, mark)
     return [path/name for name in names]

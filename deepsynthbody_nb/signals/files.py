@@ -19,15 +19,7 @@ import numpy as np
 import xarray as xr
 
 from ..records.arguments import one_of
-from deepsynthbody_nb.records.provenance import (
-    as_json,
-    comment_lines,
-    marks_of,
-    read_beside,
-    requests_of,
-    sentence,
-    write_beside,
-)
+from ..records.provenance import as_json, comment_lines, marks_of, read_beside, requests_of, sentence, write_beside
 from ..records.writing import made_folder, naming, written_whole
 from .channels import without_identity
 from .dicom_files import read_dicom, write_dicom
@@ -46,10 +38,14 @@ def _read_asc(path, asked):
     text = text_of(path)
     rows = [line.split() for line in text.splitlines() if line.strip()]
     if not rows:
-        raise ValueError(f"{path}: is empty; an .asc file has a line of 8 or 12 integers (µV) for each sample")
+        raise ValueError(
+            f"{path}: is empty; an .asc file has a line of 8 or 12 integers (µV) for each sample"
+        )
     leads = {8: LEADS_8, 12: LEADS_12}.get(len(rows[0])) if asked.leads is None else tuple(asked.leads)
     if leads is None or len(leads) != len(rows[0]):
-        raise ValueError(f"{path}: has {len(rows[0])} columns; an .asc file has 8 ({', '.join(LEADS_8)}) or 12, others take leads=")
+        raise ValueError(
+            f"{path}: has {len(rows[0])} columns; an .asc file has 8 ({', '.join(LEADS_8)}) or 12, others take leads="
+        )
     for i, row in enumerate(rows):
         if len(row) != len(leads):
             raise ValueError(f"{path}: line {i + 1} has {len(row)} columns, the first has {len(leads)}")
@@ -66,20 +62,37 @@ def _read_csv(path, asked):
     comments = [line.lstrip('#').strip() for line in lines[:200] if line.startswith('#')]
     header = next((split_row(line, ',') for line in lines if line.strip() and not line.startswith('#')), [])
     if header[:1] == ['record'] and 'time_s' in header:
-        return _marked(_read_set(path, header, sum(line.startswith('#') for line in lines) + 1, asked), comments)
+        return _marked(
+            _read_set(path, header, sum(line.startswith('#') for line in lines) + 1, asked), comments
+        )
     return _marked(read_table(path, asked.sampling_rate, asked.leads, asked.units), comments)
 
 def _read_set(path, names, skip, asked):
     "Several records in one table, as `write` makes it: the column `record` first."
     import pandas as pd
-    table = pd.read_csv(path, header=None, names=range(len(names)), skiprows=skip, index_col=False, dtype={0: str}, encoding='utf-8-sig')
+
+    table = pd.read_csv(
+        path,
+        header=None,
+        names=range(len(names)),
+        skiprows=skip,
+        index_col=False,
+        dtype={0: str},
+        encoding='utf-8-sig',
+    )
     clock = names.index('time_s')
     parts = []
     for _, part in table.groupby(0, sort=False):
         x = part.drop(columns=[0, clock]).to_numpy(float).T
         time = part[clock].to_numpy(float)
         leads = [n for k, n in enumerate(names) if k not in (0, clock)]
-        parts.append(as_ecg(xr.DataArray(x, dims=('lead', 'time'), coords=dict(lead=leads, time=time), attrs=dict(units='mV'))))
+        parts.append(
+            as_ecg(
+                xr.DataArray(
+                    x, dims=('lead', 'time'), coords=dict(lead=leads, time=time), attrs=dict(units='mV')
+                )
+            )
+        )
     numbers = table[0].unique()
     known = [int(n) if re.fullmatch(r'0|[1-9]\d*', n) else n for n in numbers]
     same = all(isinstance(n, int) for n in known)
@@ -87,9 +100,13 @@ def _read_set(path, names, skip, asked):
 
 def _only_rate(path, found, asked):
     "The file's rate; raises if another was asked for, or if no ECG is recorded at it."
-    check_rate(found, path, '; is its clock in milliseconds, or does it count samples? Times are in seconds')
+    check_rate(
+        found, path, '; is its clock in milliseconds, or does it count samples? Times are in seconds'
+    )
     if asked is not None and abs(asked - found) > 1e-3*found:
-        raise ValueError(f"{path}: says {found:g} Hz, and sampling_rate={asked:g} was passed; leave it out, or mend the file")
+        raise ValueError(
+            f"{path}: says {found:g} Hz, and sampling_rate={asked:g} was passed; leave it out, or mend the file"
+        )
     return found
 
 # %% ../../nbs/signals/01_files.ipynb #aea0f7f6
@@ -103,7 +120,9 @@ def _marked_beside(x, path):
     "An ECG with the mark that lies as JSON beside its file."
     said = read_beside(path)
     marks = {k: said[k] for k in ('provenance', 'model', 'version', 'seed') if k in said}
-    known = {k: ('record', said[k]) if np.ndim(said[k]) else said[k] for k in ('record', 'origin') if k in said}
+    known = {
+        k: ('record', said[k]) if np.ndim(said[k]) else said[k] for k in ('record', 'origin') if k in said
+    }
     return x.assign_attrs(marks).assign_coords(known | said.get('requested', {})) if marks else x
 
 def _read_mat(path, asked):
@@ -111,15 +130,25 @@ def _read_mat(path, asked):
     if _has_header(path):
         return _read_wfdb(path, asked)
     from scipy.io import loadmat
+
     kept = loadmat(path, simplify_cells=True)
     if not {'records', 'leads', 'sampling_rate'} <= set(kept):
-        raise FileNotFoundError(f"{path}: its header {path.stem}.hea is not in {path.parent}, and it is no set of records that `write` made; "
-                                "for variables with names use signals.named_arrays.read_variable, which says how")
+        raise FileNotFoundError(
+            f"{path}: its header {path.stem}.hea is not in {path.parent}, and it is no set of records that `write` "
+            "made; "
+            "for variables with names use signals.named_arrays.read_variable, which says how"
+        )
     rows = list(np.atleast_1d(kept['records']))
     rate = _only_rate(path, float(kept['sampling_rate']), asked.sampling_rate)
-    known = {k: ('record', [row[k] if np.size(row[k]) else '' for row in rows]) for k in rows[0] if k != 'ecg'}
-    x = as_ecg(np.stack([row['ecg'] for row in rows]).astype('float32'), rate, list(np.atleast_1d(kept['leads'])))
-    return x.assign_coords(known).assign_attrs({k: v for k, v in kept['attributes'].items() if k not in x.attrs})
+    known = {
+        k: ('record', [row[k] if np.size(row[k]) else '' for row in rows]) for k in rows[0] if k != 'ecg'
+    }
+    x = as_ecg(
+        np.stack([row['ecg'] for row in rows]).astype('float32'), rate, list(np.atleast_1d(kept['leads']))
+    )
+    return x.assign_coords(known).assign_attrs(
+        {k: v for k, v in kept['attributes'].items() if k not in x.attrs}
+    )
 
 def _has_header(path):
     try:
@@ -146,40 +175,75 @@ def _read_zarr(path, asked):
     return x.assign_coords(lead=[str(name) for name in x.lead.values])
 
 # %% ../../nbs/signals/01_files.ipynb #e0098d8f
-BARE = ('.asc', '.npy')  # carry neither rate nor lead names: 500 Hz, as the DeepFake ECG set, and the standard 8 or 12
-FORMATS = {'asc': '.asc', 'wfdb': '.hea', 'mat': '.mat', 'csv': '.csv', 'npy': '.npy',
-           'edf': '.edf', 'dicom': '.dcm'}  # name of a format: suffix of a record's file
+BARE = (
+    '.asc',
+    '.npy',
+)  # carry neither rate nor lead names: 500 Hz, as the DeepFake ECG set, and the standard 8 or 12
+FORMATS = {
+    'asc': '.asc',
+    'wfdb': '.hea',
+    'mat': '.mat',
+    'csv': '.csv',
+    'npy': '.npy',
+    'edf': '.edf',
+    'dicom': '.dcm',
+}  # name of a format: suffix of a record's file
 FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()} | {'.dat': 'wfdb'}
 
 # %% ../../nbs/signals/01_files.ipynb #b6076192
 class Asked(NamedTuple):
     "What the caller says of a file."
-    sampling_rate: float   # Hz; None if not said
-    leads: list            # names; None if not said
-    units: str             # as `millivolts_in` takes them; None if not said
-    keep_identity: bool    # also what a header knows of the person?
+
+    sampling_rate: float  # Hz; None if not said
+    leads: list  # names; None if not said
+    units: str  # as `millivolts_in` takes them; None if not said
+    keep_identity: bool  # also what a header knows of the person?
 
 def _by(reader):
     "A reader of hospitals' files as `read` calls it."
+
     def call(path, asked):
         x = reader(path, asked.leads, asked.units, asked.keep_identity)
         _only_rate(path, x.attrs['sampling_rate'], asked.sampling_rate)
         return _marked(x, x.attrs['comments']) if 'comments' in x.attrs else x
+
     return call
 
 def _read_hdf5(path, asked):
-    what = 'is HDF5 with named variables, and no header says which is the ECG' if is_hdf5(path) else 'is no HDF5 file by its header'
-    raise ValueError(f"{path}: {what}; signals.named_arrays.read_variable reads one variable, given its name, axes and unit")
+    what = (
+        'is HDF5 with named variables, and no header says which is the ECG'
+        if is_hdf5(path)
+        else 'is no HDF5 file by its header'
+    )
+    raise ValueError(
+        f"{path}: {what}; signals.named_arrays.read_variable reads one variable, given its name, axes and unit"
+    )
 
 # %% ../../nbs/signals/01_files.ipynb #485b5c4b
-READERS = {'.asc': _read_asc, '.hea': _read_wfdb, '.dat': _read_wfdb, '.mat': _read_mat, '': _read_wfdb,
-           '.csv': _read_csv, '.tsv': _read_csv, '.txt': _read_csv, '.npy': _read_npy, '.zarr': _read_zarr,
-           '.xml': _by(read_xml), '.dcm': _by(read_dicom), '.dicom': _by(read_dicom),
-           '.edf': _by(read_edf), '.bdf': _by(read_edf),
-           '.scp': _by(read_scp), '.ecg': _by(read_ishne), '.h5': _read_hdf5, '.hdf5': _read_hdf5}
+READERS = {
+    '.asc': _read_asc,
+    '.hea': _read_wfdb,
+    '.dat': _read_wfdb,
+    '.mat': _read_mat,
+    '': _read_wfdb,
+    '.csv': _read_csv,
+    '.tsv': _read_csv,
+    '.txt': _read_csv,
+    '.npy': _read_npy,
+    '.zarr': _read_zarr,
+    '.xml': _by(read_xml),
+    '.dcm': _by(read_dicom),
+    '.dicom': _by(read_dicom),
+    '.edf': _by(read_edf),
+    '.bdf': _by(read_edf),
+    '.scp': _by(read_scp),
+    '.ecg': _by(read_ishne),
+    '.h5': _read_hdf5,
+    '.hdf5': _read_hdf5,
+}
 
 # %% ../../nbs/signals/01_files.ipynb #d5c2df33
-_NAMED = ('.zarr', '.mat')   # formats whose reader does not choose leads itself
+_NAMED = ('.zarr', '.mat')  # formats whose reader does not choose leads itself
 
 def _kind(path):
     "The suffix that decides: the file's own, or what its first bytes say where it has none that is known."
@@ -206,28 +270,40 @@ def is_readable(
 
 def read(
     path, # A file, or a sequence of files of equal length, rate and leads
-    sampling_rate:float=None, # Hz, for files that do not carry it (`.asc`, `.npy`: 500 if not given; tables without a clock)
+    sampling_rate:float=None, # Hz, for files that carry none (`.asc`, `.npy`: 500 if not given; tables without a clock)
     allow_nan:bool=False, # Keep missing samples as NaN instead of raising?
     *,
     leads=None, # Which leads, in which order; for files that do not name them (`.asc`, `.npy`), their order in the file
     units=None, # Of files that state none (tables, `.npy`): 'uV', '0.1 mV' or mV in one unit; mV if not given
     keep_identity:bool=False, # Also the name, number and dates in a hospital's header, as attrs['identity']?
 )->xr.DataArray: # ECG in mV, dims (lead, time), of several records (record, lead, time)
-    """Read ECGs; the format follows from the suffix. A file that says that it is synthetic gives an array that says so.
+    """Read ECGs; the format follows from the suffix. A file that says that it is synthetic gives an array that says
+    so.
 
-    Raises `FileNotFoundError` or `ValueError` with a sentence that names the file and what is wrong. Warns where a header's
-    gains are no gains, where the wave is higher or flatter than a heart's, and where I, II and III are not those of one heart."""
+    Raises `FileNotFoundError` or `ValueError` with a sentence that names the file and what is wrong. Warns where a
+    header's gains are no gains, where the wave is higher or flatter than a heart's, and where I, II and III are not
+    those of one heart."""
     if not isinstance(path, (str, os.PathLike)):
-        return _read_several(list(path), sampling_rate=sampling_rate, allow_nan=allow_nan, leads=leads, units=units,
-                             keep_identity=keep_identity)
+        return _read_several(
+            list(path),
+            sampling_rate=sampling_rate,
+            allow_nan=allow_nan,
+            leads=leads,
+            units=units,
+            keep_identity=keep_identity,
+        )
     path = Path(path)
     suffix = _kind(path)
     if suffix not in READERS:
-        raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(s for s in READERS if s)}")
+        raise ValueError(
+            f"{path}: unknown format {path.suffix!r}; known are {', '.join(s for s in READERS if s)}"
+        )
     if suffix and not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if path.is_dir() and suffix != '.zarr':
-        raise IsADirectoryError(f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))")
+        raise IsADirectoryError(
+            f"{path}: is a folder; read takes a file, or a list such as sorted(Path(...).glob('*.hea'))"
+        )
     with naming(path):
         wanted = None if leads is None else lead_names(leads)
         x = READERS[suffix](path, Asked(sampling_rate, wanted, units, keep_identity))
@@ -236,7 +312,9 @@ def read(
     if not allow_nan:
         _refuse_nan(x, path)
     names = [str(lead) for lead in x.lead.values]
-    for record in x.values.reshape(-1, *x.shape[-2:])[:64]:                  # of a large set, the first records stand for all
+    for record in x.values.reshape(-1, *x.shape[-2:])[
+        :64
+    ]:  # of a large set, the first records stand for all
         check_wave(record, x.attrs['sampling_rate'], names, path)
         check_einthoven(record, names, path)
     return x.assign_attrs(source=path.name)
@@ -252,8 +330,10 @@ def _refuse_nan(x, where):
     if not missing.any():
         return
     *_, lead, sample = np.argwhere(missing.values)[0]
-    raise ValueError(f"{where}: {int(missing.sum())} samples are missing (NaN or infinite), the first in lead "
-                     f"{x.lead.values[lead]} at {x.time.values[sample]:.3f} s; fill them, or read with allow_nan=True")
+    raise ValueError(
+        f"{where}: {int(missing.sum())} samples are missing (NaN or infinite), the first in lead "
+        f"{x.lead.values[lead]} at {x.time.values[sample]:.3f} s; fill them, or read with allow_nan=True"
+    )
 
 def _marked(x, lines):
     "An ECG with the mark that the comments of its file hold."
@@ -270,15 +350,20 @@ def _read_several(paths, **asked):
         raise ValueError("read got an empty list of files")
     records = [read(p, **asked) for p in paths]
     first = records[0]
-    for p, x in zip(paths, records):
+    for p, x in zip(paths, records, strict=False):
         alike = x.shape == first.shape and list(x.lead.values) == list(first.lead.values)
         if x.dims != ('lead', 'time') or not alike or not np.array_equal(x.time, first.time):
-            raise ValueError(f"{p}: {dict(x.sizes)} at {x.attrs['sampling_rate']} Hz does not stack with {paths[0]}: "
-                             f"{dict(first.sizes)} at {first.attrs['sampling_rate']} Hz, leads and times alike; "
-                             "read such files one by one")
+            raise ValueError(
+                f"{p}: {dict(x.sizes)} at {x.attrs['sampling_rate']} Hz does not stack with {paths[0]}: "
+                f"{dict(first.sizes)} at {first.attrs['sampling_rate']} Hz, leads and times alike; "
+                "read such files one by one"
+            )
     common = {k: v for k, v in first.attrs.items() if all(x.attrs.get(k) == v for x in records)}
-    notes = {key: ('record', ['; '.join(np.atleast_1d(x.attrs.get(key, ''))) for x in records])
-             for key in ('source', 'comments') if key not in common and any(key in x.attrs for x in records)}
+    notes = {
+        key: ('record', ['; '.join(np.atleast_1d(x.attrs.get(key, ''))) for x in records])
+        for key in ('source', 'comments')
+        if key not in common and any(key in x.attrs for x in records)
+    }
     known = {name for x in records for name, c in x.coords.items() if c.ndim == 0 and name != 'record'}
     for name in known:
         empty = next(np.nan if x[name].dtype.kind in 'fi' else '' for x in records if name in x.coords)
@@ -286,7 +371,11 @@ def _read_several(paths, **asked):
     if 'provenance' not in common and any('provenance' in x.attrs for x in records):
         notes['origin'] = 'record', [sentence(x) or x.attrs['source'] for x in records]
     bare = [x.drop_attrs().reset_coords(drop=True) for x in records]
-    return xr.concat(bare, 'record', join='exact').assign_coords(record=[Path(p).stem for p in paths], **notes).assign_attrs(common)
+    return (
+        xr.concat(bare, 'record', join='exact')
+        .assign_coords(record=[Path(p).stem for p in paths], **notes)
+        .assign_attrs(common)
+    )
 
 # %% ../../nbs/signals/01_files.ipynb #1886260b
 def in_microvolt(
@@ -297,8 +386,10 @@ def in_microvolt(
     "An ECG as the formats keep it; raises `ValueError` beyond the limit."
     values = np.rint(x.values.astype(float)*1000)
     if np.abs(values).max(initial=0) > limit:
-        raise ValueError(f"{name}: the ECG reaches {np.abs(values).max()/1000:.1f} mV, more than this format holds; "
-                         "check its unit")
+        raise ValueError(
+            f"{name}: the ECG reaches {np.abs(values).max() / 1000:.1f} mV, more than this format holds; "
+            "check its unit"
+        )
     return values.astype(np.int32)
 
 def asc_text(
@@ -306,10 +397,13 @@ def asc_text(
 )->str: # One line per sample
     "An ECG as the text of an .asc file."
     import polars
+
     return polars.DataFrame(microvolt.T).write_csv(separator=' ', include_header=False)
 
 def _write_asc(x, path):
-    path.write_text(asc_text(in_microvolt(x, path.name, 2**31 - 1)))         # polars' own writing loses a full disk's errno
+    path.write_text(
+        asc_text(in_microvolt(x, path.name, 2**31 - 1))
+    )  # polars' own writing loses a full disk's errno
     write_beside(x, path)
 
 def _write_npy(x, path):
@@ -318,6 +412,7 @@ def _write_npy(x, path):
 
 def _write_csv(x, path):
     import pandas as pd
+
     several = 'record' in x.dims
     parts = []
     for record in x if several else [x]:
@@ -328,7 +423,9 @@ def _write_csv(x, path):
         parts.append(table)
     with open(path, 'w', encoding='utf-8', newline='') as file:
         if x.attrs.get('provenance'):
-            file.writelines(f'# {line}\n' for line in comment_lines(x if not several else x.drop_vars('record')))
+            file.writelines(
+                f'# {line}\n' for line in comment_lines(x if not several else x.drop_vars('record'))
+            )
         pd.concat(parts).to_csv(file, index=False)
 
 def _write_edf(x, path, keep_identity=False):
@@ -339,75 +436,125 @@ def _write_dicom(x, path, keep_identity=False):
 
 def _write_zarr(x, path):
     in_microvolt(x, path.name)
-    texts = {name: c.astype(np.dtypes.StringDType()) for name, c in x.coords.items() if c.dtype.kind in 'UO'}
+    texts = {
+        name: c.astype(np.dtypes.StringDType()) for name, c in x.coords.items() if c.dtype.kind in 'UO'
+    }
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')                                      # zarr warns that not every program reads text
+        warnings.simplefilter('ignore')  # zarr warns that not every program reads text
         kept = x.assign_coords(texts).astype('float64').to_dataset(name='ecg')
-        kept.to_zarr(path, encoding={'ecg': dict(dtype='int16', scale_factor=.001, _FillValue=None)}, zarr_format=3)
+        kept.to_zarr(
+            path, encoding={'ecg': dict(dtype='int16', scale_factor=0.001, _FillValue=None)}, zarr_format=3
+        )
 
 def _write_wfdb(x, path, signal='.dat'):
     import wfdb
     from scipy.io import savemat
+
     stored, n = in_microvolt(x, path.name).astype(np.int16), x.sizes['lead']
     if signal == '.dat':
         path.with_suffix(signal).write_bytes(stored.T.astype('<i2').tobytes())
     else:
-        savemat(path.with_suffix(signal), {'val': stored}, format='4')       # 24 bytes of header, then the samples
+        savemat(
+            path.with_suffix(signal), {'val': stored}, format='4'
+        )  # 24 bytes of header, then the samples
     rate = x.attrs['sampling_rate']
     wfdb.Record(
-        record_name=path.stem, n_sig=n, fs=int(rate) if rate == int(rate) else rate, sig_len=x.sizes['time'],
-        file_name=[path.stem + signal]*n, fmt=['16']*n, byte_offset=[None if signal == '.dat' else 24]*n,
-        adc_gain=[1000.]*n, baseline=[0]*n, units=['mV']*n, adc_res=[16]*n, adc_zero=[0]*n, block_size=[0]*n,
-        init_value=[int(v) for v in stored[:, 0]], sig_name=[str(s) for s in x.lead.values],
+        record_name=path.stem,
+        n_sig=n,
+        fs=int(rate) if rate == int(rate) else rate,
+        sig_len=x.sizes['time'],
+        file_name=[path.stem + signal]*n,
+        fmt=['16']*n,
+        byte_offset=[None if signal == '.dat' else 24]*n,
+        adc_gain=[1000.0]*n,
+        baseline=[0]*n,
+        units=['mV']*n,
+        adc_res=[16]*n,
+        adc_zero=[0]*n,
+        block_size=[0]*n,
+        init_value=[int(v) for v in stored[:, 0]],
+        sig_name=[str(s) for s in x.lead.values],
         checksum=[int(s) for s in stored.astype(np.int64).sum(1).astype(np.int16)],
-        comments=comment_lines(x)).wrheader(write_dir=str(path.parent))
+        comments=comment_lines(x),
+    ).wrheader(write_dir=str(path.parent))
 
 def _write_mat(x, path):
     "One record as WFDB with a MATLAB file; several as MATLAB's array of structures."
     if 'record' not in x.dims:
         return _write_wfdb(x, path, '.mat')
     from scipy.io import savemat
+
     known = [name for name, c in x.coords.items() if c.dims == ('record',) and name != 'record']
-    rows = [dict(record=str(one.record.item()), ecg=one.values, **{k: one[k].item() for k in known}) for one in x]
+    rows = [
+        dict(record=str(one.record.item()), ecg=one.values, **{k: one[k].item() for k in known})
+        for one in x
+    ]
     names = np.array([str(n) for n in x.lead.values], object)
-    marks = {k: v.item() if hasattr(v, 'item') else v for k, v in x.attrs.items() if isinstance(v, (str, int, float, np.generic))}
-    savemat(path, dict(records=np.array(rows), leads=names, sampling_rate=float(x.attrs['sampling_rate']), attributes=marks,
-                       units='mV', mark=str(as_json(x.isel(record=0, drop=True)))), do_compression=True)
+    marks = {
+        k: v.item() if hasattr(v, 'item') else v
+        for k, v in x.attrs.items()
+        if isinstance(v, (str, int, float, np.generic))
+    }
+    savemat(
+        path,
+        dict(
+            records=np.array(rows),
+            leads=names,
+            sampling_rate=float(x.attrs['sampling_rate']),
+            attributes=marks,
+            units='mV',
+            mark=str(as_json(x.isel(record=0, drop=True))),
+        ),
+        do_compression=True,
+    )
 
 # %% ../../nbs/signals/01_files.ipynb #f37e5387
-WRITERS = {'.asc': _write_asc, '.hea': _write_wfdb, '.dat': _write_wfdb, '.mat': _write_mat, '.csv': _write_csv,
-           '.npy': _write_npy, '.zarr': _write_zarr, '.edf': _write_edf, '.dcm': _write_dicom}
+WRITERS = {
+    '.asc': _write_asc,
+    '.hea': _write_wfdb,
+    '.dat': _write_wfdb,
+    '.mat': _write_mat,
+    '.csv': _write_csv,
+    '.npy': _write_npy,
+    '.zarr': _write_zarr,
+    '.edf': _write_edf,
+    '.dcm': _write_dicom,
+}
 
 # %% ../../nbs/signals/01_files.ipynb #4126a39d
-_PERSONAL = ('.edf', '.dcm')   # formats with a place for the person
-_SETS = ('.npy', '.zarr', '.csv', '.mat')     # formats with room for several records in one file
+_PERSONAL = ('.edf', '.dcm')  # formats with a place for the person
+_SETS = ('.npy', '.zarr', '.csv', '.mat')  # formats with room for several records in one file
 _PAIRS = {'.hea': ('.dat', '.hea'), '.dat': ('.dat', '.hea'), '.mat': ('.mat', '.hea')}
 
 def write(
     x, # ECGs, dims (lead, time) or (record, lead, time); mV
-    path, # Where to; the suffix decides the format: .asc .hea/.dat .mat .csv .npy .zarr .edf .dcm; without one a folder, one file per record
+    path, # Where to: .asc .hea/.dat .mat .csv .npy .zarr .edf .dcm, or a folder for one file per record
     format:str=None, # Of the files in a folder: 'asc', 'wfdb', 'mat', 'csv', 'npy', 'edf', 'dicom'
     *,
     keep_identity:bool=False, # Write attrs['identity'] into the header of .edf and .dcm? Other formats never hold it
 )->Path: # The path written; for WFDB the header, whose signal file lies beside it
     """Write ECGs; the format follows from the suffix.
 
-    Several records go into one file where the format has room for them (`.zarr`, `.mat` as an array of structures, `.csv`
-    with a column `record`, `.npy`), or, with `format=`, into a folder: one file per record and the table `records.csv`.
-    Amplitudes are kept to 1 µV in `.asc`, WFDB, Zarr, EDF and DICOM, and as they are in the others. Raises `ValueError` for an unknown
-    format, NaN, amplitudes beyond the format's range, leads or a sampling rate that the format cannot carry;
-    `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for the folder."""
+    Several records go into one file where the format has room for them (`.zarr`, `.mat` as an array of structures,
+    `.csv` with a column `record`, `.npy`), or, with `format=`, into a folder: one file per record and the table
+    `records.csv`. Amplitudes are kept to 1 µV in `.asc`, WFDB, Zarr, EDF and DICOM, and as they are in the others.
+    Raises `ValueError` for an unknown format, NaN, amplitudes beyond the format's range, leads or a sampling rate
+    that the format cannot carry; `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for the folder."""
     x, path = as_ecg(x), Path(path)
     if format is not None:
         return _write_folder(as_records(x), path, format, keep_identity)
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
-        raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(WRITERS)}; "
-                         "for a folder with one file per record pass format=, such as format='wfdb'")
+        raise ValueError(
+            f"{path}: unknown format {path.suffix!r}; known are {', '.join(WRITERS)}; "
+            "for a folder with one file per record pass format=, such as format='wfdb'"
+        )
     several = 'record' in x.dims and x.sizes['record'] != 1
     if several and suffix not in _SETS:
-        raise ValueError(f"{path}: holds one record, this ECG has {x.sizes['record']}; write them as {', '.join(_SETS)}, "
-                         f"or as a folder of files: write(x, 'folder', format={FORMAT_OF[suffix]!r})")
+        raise ValueError(
+            f"{path}: holds one record, this ECG has {x.sizes['record']}; write them as {', '.join(_SETS)}, "
+            f"or as a folder of files: write(x, 'folder', format={FORMAT_OF[suffix]!r})"
+        )
     if 'record' in x.dims and not several and suffix not in ('.npy', '.zarr'):
         x = x[0]
     _refuse_nan(x, path)
@@ -417,11 +564,15 @@ def write(
     if paired and not re.fullmatch(r'[-\w]+', path.stem, flags=re.ASCII):
         raise ValueError(f"{path}: a WFDB record's name has letters, digits, - and _ only")
     if os.path.isdir(path):
-        what = 'is there already; remove it, or choose another name' if suffix == '.zarr' else 'is a folder; name a file'
+        what = (
+            'is there already; remove it, or choose another name'
+            if suffix == '.zarr'
+            else 'is a folder; name a file'
+        )
         raise IsADirectoryError(f"{path}: {what}")
     names = [path.with_suffix(s).name for s in (_PAIRS[suffix] if paired else [path.suffix])]
     if suffix in BARE and x.attrs.get('provenance'):
-        names.insert(0, path.with_suffix('.json').name)                      # whoever sees the record sees its mark
+        names.insert(0, path.with_suffix('.json').name)  # whoever sees the record sees its mark
     with written_whole(path.parent, names) as aside:
         if suffix in _PERSONAL:
             WRITERS[suffix](x, aside/path.name, keep_identity)
@@ -432,16 +583,21 @@ def write(
 def _check_bare(x, path):
     "Raise if the ECG has what its format cannot say."
     if x.attrs['sampling_rate'] != 500:
-        raise ValueError(f"{path}: {path.suffix} carries no sampling rate and is read as 500 Hz, this ECG has "
-                         f"{x.attrs['sampling_rate']:g}; resample it, or write .csv or .hea")
+        raise ValueError(
+            f"{path}: {path.suffix} carries no sampling rate and is read as 500 Hz, this ECG has "
+            f"{x.attrs['sampling_rate']:g}; resample it, or write .csv or .hea"
+        )
     names = tuple(map(str, x.lead.values))
     if names not in (LEADS_8, LEADS_12):
-        raise ValueError(f"{path}: {path.suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; "
-                         f"this ECG has {list(names)}. Convert it, or write .csv or .hea")
+        raise ValueError(
+            f"{path}: {path.suffix} carries no lead names, so the leads must be the standard 8 or 12 in order; "
+            f"this ECG has {list(names)}. Convert it, or write .csv or .hea"
+        )
 
 def _write_folder(x, folder, format, keep_identity):
     "One file per record, and a table of what is known of them."
     import pandas as pd
+
     one_of('format', format, FORMATS)
     made_folder(folder)
     for record in x:

@@ -18,14 +18,20 @@ import xarray as xr
 from ..records.arrays import labelled, named, rate_of, time_axis
 
 # %% ../../nbs/signals/00_leads.ipynb #09304ad9
-LEADS_8  = ('I', 'II', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6')
+LEADS_8 = ('I', 'II', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6')
 LEADS_12 = ('I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6')
-FRANK    = ('X', 'Y', 'Z')
+FRANK = ('X', 'Y', 'Z')
 
 # %% ../../nbs/signals/00_leads.ipynb #09ce0518
-_SPELLINGS = {lead.lower(): lead for lead in LEADS_12 + FRANK + ('V7', 'V8', 'V9')} | {'di': 'I', 'dii': 'II', 'diii': 'III'}
-_PREFIX = re.compile(r'(?:mdc[ _]ecg[ _]lead|(?:ecg|ekg)[ _-]*lead|lead|ecg|ekg|ableitung|'
-                     r'dérivation|derivation|derivación|derivacion|derivazione|derivação)[ _.:-]*')
+_SPELLINGS = {lead.lower(): lead for lead in LEADS_12 + FRANK + ('V7', 'V8', 'V9')} | {
+    'di': 'I',
+    'dii': 'II',
+    'diii': 'III',
+}
+_PREFIX = re.compile(
+    r'(?:mdc[ _]ecg[ _]lead|(?:ecg|ekg)[ _-]*lead|lead|ecg|ekg|ableitung|'
+    r'dérivation|derivation|derivación|derivacion|derivazione|derivação)[ _.:-]*'
+)
 
 def lead_name(
     name:str, # As a file spells it: 'avr', 'Lead II', 'MDC_ECG_LEAD_V1'
@@ -50,7 +56,9 @@ def as_ecg(
     (which are µV in most files)."""
     if not isinstance(x, xr.DataArray):
         x = _label(np.asarray(x), sampling_rate, leads)
-    x = labelled(x, ('record', 'lead', 'time'), 'mV', 'an ECG', 'Integers are mostly µV: divide by 1000 first')
+    x = labelled(
+        x, ('record', 'lead', 'time'), 'mV', 'an ECG', 'Integers are mostly µV: divide by 1000 first'
+    )
     if 'lead' not in x.coords:
         raise ValueError("this ECG's leads have no names; pass them as the coordinate `lead`")
     names = [str(n) for n in x.lead.values]
@@ -75,44 +83,66 @@ def as_records(
 
 def _label(values, sampling_rate, leads):
     if values.ndim not in (2, 3):
-        raise ValueError("an ECG array has the shape (lead, time) or (record, lead, time); "
-                         f"this one has {values.shape}")
+        raise ValueError(
+            f"an ECG array has the shape (lead, time) or (record, lead, time); this one has {values.shape}"
+        )
     if leads is None:
         leads = {8: LEADS_8, 12: LEADS_12}.get(values.shape[-2])
     if leads is None or len(leads) != values.shape[-2]:
-        raise ValueError(f"an array of shape {values.shape} has {values.shape[-2]} leads on its second last axis; "
-                         "8 or 12 are known by their order, for others pass leads=")
-    return xr.DataArray(values, dims=('record', 'lead', 'time')[-values.ndim:],
-                        attrs={'units': 'mV', 'sampling_rate': sampling_rate},
-                        coords={'lead': list(leads), 'time': time_axis(values.shape[-1], sampling_rate)})
+        raise ValueError(
+            f"an array of shape {values.shape} has {values.shape[-2]} leads on its second last axis; "
+            "8 or 12 are known by their order, for others pass leads="
+        )
+    return xr.DataArray(
+        values,
+        dims=('record', 'lead', 'time')[-values.ndim :],
+        attrs={'units': 'mV', 'sampling_rate': sampling_rate},
+        coords={'lead': list(leads), 'time': time_axis(values.shape[-1], sampling_rate)},
+    )
 
 # %% ../../nbs/signals/00_leads.ipynb #c17a2421
-LIMB = {'I': (1, 0), 'II': (0, 1), 'III': (-1, 1), 'aVR': (-.5, -.5), 'aVL': (1, -.5), 'aVF': (-.5, 1)}  # weights of I and II
+LIMB = {
+    'I': (1, 0),
+    'II': (0, 1),
+    'III': (-1, 1),
+    'aVR': (-0.5, -0.5),
+    'aVL': (1, -0.5),
+    'aVF': (-0.5, 1),
+}  # weights of I and II
 
 # %% ../../nbs/signals/00_leads.ipynb #6a027197
 @functools.lru_cache(maxsize=256)
 def _recipe(lead, have):
     "Which recorded leads, with which weights, make `lead`; None if they do not determine it."
-    if lead not in LIMB: return {lead: 1.} if lead in have else None
+    if lead not in LIMB:
+        return {lead: 1.0} if lead in have else None
     both = {'I', 'II'} <= set(have)
-    if lead in have and (lead in ('I', 'II') or not both): return {lead: 1.}
+    if lead in have and (lead in ('I', 'II') or not both):
+        return {lead: 1.0}
     sources = ['I', 'II'] if both else [h for h in have if h in LIMB]
-    if not sources: return None
+    if not sources:
+        return None
     recorded = np.array([LIMB[s] for s in sources], float)
     weights = np.array(LIMB[lead])@np.linalg.pinv(recorded)
-    if not np.allclose(weights@recorded, LIMB[lead]): return None
-    return {s: w for s, w in zip(sources, weights) if abs(w) > 1e-12}
+    if not np.allclose(weights@recorded, LIMB[lead]):
+        return None
+    return {s: w for s, w in zip(sources, weights, strict=False) if abs(w) > 1e-12}
 
 # %% ../../nbs/signals/00_leads.ipynb #274b26a5
 def lead_names(
     leads, # 8, 12, one name or a sequence of names
 )->tuple: # Names in the standard spelling
     "Names for what was asked for; raises `ValueError` for another number, no name, or one that occurs twice."
-    if isinstance(leads, str): leads = (leads,)
-    if isinstance(leads, (int, np.integer)) and leads in (8, 12): return LEADS_8 if leads == 8 else LEADS_12
-    try: names = tuple(lead_name(n) for n in leads)
-    except (TypeError, AttributeError): raise ValueError(f"leads must be 8, 12 or a list of lead names; got {leads!r}") from None
-    if not names or len(set(names)) < len(names): raise ValueError(f"leads must name at least one lead, and each once; got {list(names)}")
+    if isinstance(leads, str):
+        leads = (leads,)
+    if isinstance(leads, (int, np.integer)) and leads in (8, 12):
+        return LEADS_8 if leads == 8 else LEADS_12
+    try:
+        names = tuple(lead_name(n) for n in leads)
+    except (TypeError, AttributeError):
+        raise ValueError(f"leads must be 8, 12 or a list of lead names; got {leads!r}") from None
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"leads must name at least one lead, and each once; got {list(names)}")
     return names
 
 # %% ../../nbs/signals/00_leads.ipynb #d56d5823
@@ -127,17 +157,34 @@ def to_leads(
     x, leads = as_ecg(x), lead_names(leads)
     x = x.assign_coords(lead=[lead_name(str(n)) for n in x.lead.values])
     have = list(x.lead.values.astype(str))
-    if unknown := [n for n in leads if n not in LEADS_12 and n not in have]: raise ValueError(f"unknown leads {unknown}; known are {list(LEADS_12)} and the recorded {have}")
+    if unknown := [n for n in leads if n not in LEADS_12 and n not in have]:
+        raise ValueError(f"unknown leads {unknown}; known are {list(LEADS_12)} and the recorded {have}")
     recipes = {n: _recipe(n, tuple(have)) for n in leads}
-    if missing := [n for n, r in recipes.items() if r is None]: raise ValueError(f"the leads {missing} are not determined by the recorded {have}; any two limb leads give the others, a chest lead has to be recorded")
-    made = np.stack([sum(x.data[..., have.index(s), :]*np.float32(w) for s, w in r.items()) for r in recipes.values()], axis=-2)
-    return xr.DataArray(made, dims=x.dims, coords={k: c for k, c in x.coords.items() if 'lead' not in c.dims} | {'lead': list(leads)}, attrs=x.attrs).rename(x.name)
+    if missing := [n for n, r in recipes.items() if r is None]:
+        raise ValueError(
+            f"the leads {missing} are not determined by the recorded {have}; any two limb leads give the others, a "
+            "chest lead has to be recorded"
+        )
+    made = np.stack(
+        [
+            sum(x.data[..., have.index(s), :]*np.float32(w) for s, w in r.items())
+            for r in recipes.values()
+        ],
+        axis=-2,
+    )
+    return xr.DataArray(
+        made,
+        dims=x.dims,
+        coords={k: c for k, c in x.coords.items() if 'lead' not in c.dims} | {'lead': list(leads)},
+        attrs=x.attrs,
+    ).rename(x.name)
 
 # %% ../../nbs/signals/00_leads.ipynb #edf4cb6b
 def to_12_lead(
     x, # ECG with leads that determine all twelve, in any order: DataArray, or ndarray with 8 or 12 leads, mV
 )->xr.DataArray: # Same dims, leads exactly `LEADS_12`, mV
-    "Complete an ECG to the standard twelve leads (Einthoven, Goldberger); raises `ValueError` naming what is not determined."
+    """Complete an ECG to the standard twelve leads (Einthoven, Goldberger); raises `ValueError` naming what is not
+    determined."""
     return to_leads(x, LEADS_12)
 
 def to_8_lead(
@@ -152,23 +199,32 @@ def einthoven_error(
 )->xr.DataArray: # Greatest |I + III - II| of each record, mV
     "How far a record is from Einthoven's law; raises `ValueError` if one of its leads is missing."
     x = as_ecg(x)
-    if missing := [n for n in ('I', 'II', 'III') if n not in x.lead.values]: raise ValueError(f"Einthoven's law is about the leads I, II and III; this ECG lacks {missing}")
-    return abs(x.sel(lead='I', drop=True) + x.sel(lead='III', drop=True) - x.sel(lead='II', drop=True)).max('time')
+    if missing := [n for n in ('I', 'II', 'III') if n not in x.lead.values]:
+        raise ValueError(f"Einthoven's law is about the leads I, II and III; this ECG lacks {missing}")
+    return abs(x.sel(lead='I', drop=True) + x.sel(lead='III', drop=True) - x.sel(lead='II', drop=True)).max(
+        'time'
+    )
 
 # %% ../../nbs/signals/00_leads.ipynb #fd4af1bc
-FLAT_MV = .02  # mV, peak to peak
+FLAT_MV = 0.02  # mV, peak to peak
 
 def dead_leads(
     x:xr.DataArray, # One ECG, dims (lead, time), mV
 )->list[str]: # Names of the leads without a signal
     "Leads that hold a flat line."
-    return [str(n) for n, span in zip(x.lead.values, np.ptp(x.values, axis=-1)) if span < FLAT_MV]
+    return [
+        str(n) for n, span in zip(x.lead.values, np.ptp(x.values, axis=-1), strict=False) if span < FLAT_MV
+    ]
 
 # %% ../../nbs/signals/00_leads.ipynb #e561851f
-INVERSE_DOWER = np.array([  # X, Y, Z from `LEADS_8`, no unit; Edenbrandt & Pahlm 1988, table of the inverse Dower transform
-    [ .156, -.010, -.172, -.074,  .122,  .231, .239, .194],
-    [-.227,  .887,  .057, -.019, -.106, -.022, .041, .048],
-    [ .022,  .102, -.229, -.310, -.246, -.063, .055, .108]], 'float32')
+INVERSE_DOWER = np.array(
+    [  # X, Y, Z from `LEADS_8`, no unit; Edenbrandt & Pahlm 1988, table of the inverse Dower transform
+        [0.156, -0.010, -0.172, -0.074, 0.122, 0.231, 0.239, 0.194],
+        [-0.227, 0.887, 0.057, -0.019, -0.106, -0.022, 0.041, 0.048],
+        [0.022, 0.102, -0.229, -0.310, -0.246, -0.063, 0.055, 0.108],
+    ],
+    'float32',
+)
 
 # %% ../../nbs/signals/00_leads.ipynb #67575c8c
 def to_frank(

@@ -1,4 +1,4 @@
-"""Rate, intervals, axes, amplitudes in every lead and signal quality: one row a record, from the marks of the delineator.
+"""Rate, intervals, axes, amplitudes in every lead and signal quality: one row a record.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/measure.html.md"""
 
@@ -9,29 +9,47 @@ __all__ = ['LIMITS', 'median_beats', 'marks_of_wave', 'qtc', 'electrical_axis', 
 
 # %% ../../nbs/signals/04_measure.ipynb #fa421167
 import math
-import numpy as np, pandas as pd, xarray as xr
+
+import numpy as np
+import pandas as pd
+import xarray as xr
 from scipy.ndimage import median_filter
 from scipy.signal import butter, sosfiltfilt
-from .delineate import delineate, measurable
+
 from ..records.arrays import time_axis
+from .delineate import delineate, measurable
 from .leads import LEADS_12, LIMB, dead_leads, to_leads
 
 # %% ../../nbs/signals/04_measure.ipynb #640969cd
-_BEFORE, _AFTER, _SHIFT = .4, .8, .04   # s around the middle of QRS; the largest shift
+_BEFORE, _AFTER, _SHIFT = 0.4, 0.8, 0.04  # s around the middle of QRS; the largest shift
 
 def median_beats(
     x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
     marks:pd.DataFrame=None, # Its table from `delineate`, made if not given
-)->xr.DataArray: # Dims (record, lead, time), time from -0.4 to 0.8 s around the middle of QRS, mV; NaN for a record without beats
+)->xr.DataArray: # Dims (record, lead, time), -0.4 to 0.8 s around the middle of QRS, mV; NaN without beats
     "The median beat of every record, beats aligned and odd ones left out."
     x = measurable(x)
     marks = delineate(x) if marks is None else marks
     rate = x.attrs['sampling_rate']
-    middles = marks_of_wave(marks, 'QRS').groupby('record').apply(lambda t: ((t.onset_s + t.offset_s)/2).to_numpy(), include_groups=False)
-    out = [_median_beat(record.values, middles.get(record.record.item(), np.array([])) - float(x.time[0]), rate) for record in x]
+    middles = (
+        marks_of_wave(marks, 'QRS')
+        .groupby('record')
+        .apply(lambda t: ((t.onset_s + t.offset_s)/2).to_numpy(), include_groups=False)
+    )
+    out = [
+        _median_beat(
+            record.values, middles.get(record.record.item(), np.array([])) - float(x.time[0]), rate
+        )
+        for record in x
+    ]
     n = round((_BEFORE + _AFTER)*rate)
     values = np.stack(out) if out else np.empty((0, x.sizes['lead'], n), 'float32')
-    return xr.DataArray(values, dims=x.dims, coords={'record': x.record.values, 'lead': x.lead.values, 'time': time_axis(n, rate) - _BEFORE}, attrs=x.attrs)
+    return xr.DataArray(
+        values,
+        dims=x.dims,
+        coords={'record': x.record.values, 'lead': x.lead.values, 'time': time_axis(n, rate) - _BEFORE},
+        attrs=x.attrs,
+    )
 
 def marks_of_wave(
     marks, # Table of `delineate`
@@ -41,36 +59,62 @@ def marks_of_wave(
     return marks[marks.lead.eq('all') & marks.wave.eq(wave)]
 
 def _median_beat(values, middles, rate):
-    n, before, reach = round((_BEFORE + _AFTER)*rate), round(_BEFORE*rate), round(_SHIFT*rate)
+    n = round((_BEFORE + _AFTER)*rate)
+    before = round(_BEFORE*rate)
+    reach = round(_SHIFT*rate)
     start = np.round(middles*rate).astype(int) - before
     whole = start[(start - reach >= 0) & (start + n + reach <= values.shape[-1])]
-    if len(whole) == 0:                                                      # no beat lies wholly inside: pad with the ends
-        if len(start) == 0: return np.full((len(values), n), np.nan, 'float32')
+    if len(whole) == 0:  # no beat lies wholly inside: pad with the ends
+        if len(start) == 0:
+            return np.full((len(values), n), np.nan, 'float32')
         pad = n + reach
         values, whole = np.pad(values, ((0, 0), (pad, pad)), mode='edge'), start + pad
-    wide = values[:, whole[:, None] + np.arange(-reach, n + reach)]          # (leads, beats, samples)
-    qrs = slice(before - round(.1*rate), before + round(.1*rate))
-    template = np.median(wide[:, :, reach:reach + n], 1)
-    windows = np.lib.stride_tricks.sliding_window_view(wide, n, -1)[..., qrs]   # (leads, beats, shifts, samples of QRS)
-    flat = lambda a: (a - a.mean(-1, keepdims=True))
+    wide = values[:, whole[:, None] + np.arange(-reach, n + reach)]  # (leads, beats, samples)
+    qrs = slice(before - round(0.1*rate), before + round(0.1*rate))
+    template = np.median(wide[:, :, reach : reach + n], 1)
+    windows = np.lib.stride_tricks.sliding_window_view(wide, n, -1)[
+        ..., qrs
+    ]  # (leads, beats, shifts, samples of QRS)
+
+    def flat(a):
+        return a - a.mean(-1, keepdims=True)
+
     score = np.einsum('lbst,lt->bs', flat(windows), flat(template[:, qrs]))
-    energy = np.sqrt(np.einsum('lbst,lbst->bs', flat(windows), flat(windows))*(flat(template[:, qrs])**2).sum())
+    energy = np.sqrt(
+        np.einsum('lbst,lbst->bs', flat(windows), flat(windows))*(flat(template[:, qrs])**2).sum()
+    )
     match = score/np.maximum(energy, 1e-9)
     best = match.argmax(1)
-    shifted = np.stack([wide[:, b, s:s + n] for b, s in enumerate(best)], 1)
-    alike = match.max(1) >= .8
+    shifted = np.stack([wide[:, b, s : s + n] for b, s in enumerate(best)], 1)
+    alike = match.max(1) >= 0.8
     return np.median(shifted[:, alike] if alike.sum() >= 3 else shifted, 1).astype('float32')
 
 # %% ../../nbs/signals/04_measure.ipynb #a0eeddf9
 def _intervals(marks):
     "Medians over beats and leads, and of the beats over all leads: one row a record, ms."
-    wide = marks[marks.beat >= 0].pivot_table(index=['record', 'lead', 'beat'], columns='wave', values=['onset_s', 'offset_s'])
-    get = lambda side, wave: wide[side, wave] if (side, wave) in wide.columns else pd.Series(np.nan, wide.index)
-    each = 1000*pd.DataFrame(dict(p_duration_ms=get('offset_s', 'P') - get('onset_s', 'P'), pr_ms=get('onset_s', 'QRS') - get('onset_s', 'P'),
-        qrs_ms=get('offset_s', 'QRS') - get('onset_s', 'QRS'), qt_ms=get('offset_s', 'T') - get('onset_s', 'QRS')))
+    wide = marks[marks.beat >= 0].pivot_table(
+        index=['record', 'lead', 'beat'], columns='wave', values=['onset_s', 'offset_s']
+    )
+
+    def get(side, wave):
+        return wide[side, wave] if (side, wave) in wide.columns else pd.Series(np.nan, wide.index)
+
+    each = 1000*pd.DataFrame(
+        dict(
+            p_duration_ms=get('offset_s', 'P') - get('onset_s', 'P'),
+            pr_ms=get('onset_s', 'QRS') - get('onset_s', 'P'),
+            qrs_ms=get('offset_s', 'QRS') - get('onset_s', 'QRS'),
+            qt_ms=get('offset_s', 'T') - get('onset_s', 'QRS'),
+        )
+    )
     whole = each.index.get_level_values('lead') == 'all'
     by_lead = each[~whole].groupby(level=['record', 'lead']).median().groupby(level='record').median()
-    over_leads = each[whole].groupby(level='record').median().rename(columns=lambda c: c.replace('_ms', '_global_ms'))
+    over_leads = (
+        each[whole]
+        .groupby(level='record')
+        .median()
+        .rename(columns=lambda c: c.replace('_ms', '_global_ms'))
+    )
     return by_lead.join(over_leads, how='outer')
 
 # %% ../../nbs/signals/04_measure.ipynb #165e0077
@@ -80,34 +124,52 @@ def qtc(
 )->dict: # By formula, ms: bazett, fridericia, framingham, hodges
     """QT corrected for the heart rate, by four formulas.
 
-    Sources: Bazett 1920; Fridericia 1920; Sagie et al. 1992; Hodges et al. 1983; compared in Rautaharju et al. 2009, doi:10.1161/CIRCULATIONAHA.108.191096."""
+    Sources: Bazett 1920; Fridericia 1920; Sagie et al. 1992; Hodges et al. 1983; compared in Rautaharju et al.
+    2009, doi:10.1161/CIRCULATIONAHA.108.191096."""
     rr = np.asarray(rr_ms)/1000
-    return dict(bazett=qt_ms/np.sqrt(rr), fridericia=qt_ms/np.cbrt(rr), framingham=qt_ms + 154*(1 - rr), hodges=qt_ms + 1.75*(60/rr - 60))
+    return dict(
+        bazett=qt_ms/np.sqrt(rr),
+        fridericia=qt_ms/np.cbrt(rr),
+        framingham=qt_ms + 154*(1 - rr),
+        hodges=qt_ms + 1.75*(60/rr - 60),
+    )
 
 # %% ../../nbs/signals/04_measure.ipynb #de0b4b67
 def _amplitudes(beat, fiducials, rate):
     "Of one median beat (lead, time): columns as in `measure`. `fiducials`: seconds from the middle of QRS."
-    at = lambda s: int(np.clip(round((s + _BEFORE)*rate), 0, beat.sizes['time'] - 1))
+
+    def at(s):
+        return int(np.clip(round((s + _BEFORE)*rate), 0, beat.sizes['time'] - 1))
+
     fiducials = {wave: ends for wave, ends in fiducials.items() if ends[0] >= -_BEFORE and ends[1] < _AFTER}
     on, off = fiducials['QRS']
-    line = beat.values[:, max(0, at(on) - round(.02*rate)):at(on) + 1].mean(1, keepdims=True)
+    line = beat.values[:, max(0, at(on) - round(0.02*rate)) : at(on) + 1].mean(1, keepdims=True)
     v = beat.values - line
     row, areas = {}, {}
-    qrs = v[:, at(on):at(off) + 1]
-    each, upright = np.arange(len(v)), qrs >= .05
-    first = np.where(upright.any(1), upright.argmax(1), qrs.shape[1])[:, None]          # of QS: the end
+    qrs = v[:, at(on) : at(off) + 1]
+    each, upright = np.arange(len(v)), qrs >= 0.05
+    first = np.where(upright.any(1), upright.argmax(1), qrs.shape[1])[:, None]  # of QS: the end
     before = np.arange(qrs.shape[1]) < first
-    out = dict(r_amplitude=np.maximum(qrs.max(1), 0), q_amplitude=np.minimum(np.where(before, qrs, 0).min(1), 0), s_amplitude=np.minimum(np.where(before, 0, qrs).min(1), 0),
-               j_point=v[:, at(off)], st_level=v[:, at(off + .06)])
+    out = dict(
+        r_amplitude=np.maximum(qrs.max(1), 0),
+        q_amplitude=np.minimum(np.where(before, qrs, 0).min(1), 0),
+        s_amplitude=np.minimum(np.where(before, 0, qrs).min(1), 0),
+        j_point=v[:, at(off)],
+        st_level=v[:, at(off + 0.06)],
+    )
     areas['qrs'] = qrs.sum(1)
     for wave in ('P', 'T'):
-        if wave not in fiducials: out[f'{wave.lower()}_amplitude'] = np.full(len(v), np.nan); continue
-        part = v[:, at(fiducials[wave][0]):at(fiducials[wave][1]) + 1]
+        if wave not in fiducials:
+            out[f'{wave.lower()}_amplitude'] = np.full(len(v), np.nan)
+            continue
+        part = v[:, at(fiducials[wave][0]) : at(fiducials[wave][1]) + 1]
         out[f'{wave.lower()}_amplitude'] = part[each, np.abs(part).argmax(1)]
         areas[wave.lower()] = part.sum(1)
     names = list(beat.lead.values.astype(str))
-    for wave, area in areas.items(): row[f'{wave}_axis_deg'] = electrical_axis(area, names)
-    for name, values in out.items(): row |= {f'{name}_{lead}_mv': value for lead, value in zip(names, values)}
+    for wave, area in areas.items():
+        row[f'{wave}_axis_deg'] = electrical_axis(area, names)
+    for name, values in out.items():
+        row |= {f'{name}_{lead}_mv': value for lead, value in zip(names, values, strict=False)}
     return row
 
 def electrical_axis(
@@ -115,64 +177,94 @@ def electrical_axis(
     names, # Of those leads
 )->float: # Degrees; NaN if they do not determine it
     "Direction in the frontal plane, degrees; NaN without the leads I and II."
-    if not {'I', 'II'} <= set(names): return math.nan
+    if not {'I', 'II'} <= set(names):
+        return math.nan
     I, II = area[names.index('I')], area[names.index('II')]
-    return float(np.degrees(np.arctan2((II - I/2)*2/math.sqrt(3), I)))      # aVF = II - I/2, recorded sqrt(3)/2 as large as I
+    return float(
+        np.degrees(np.arctan2((II - I/2)*2/math.sqrt(3), I))
+    )  # aVF = II - I/2, recorded sqrt(3)/2 as large as I
 
 # %% ../../nbs/signals/04_measure.ipynb #1752730c
-LIMITS = dict(    # beyond these a lead is named in the column `quality`
-    clipping_s=.02,     # the extreme, 0.3 mV or more away from the lead's median, held for so long at least twice (once, if 3 mV away)
-    off_s=1,            # a part of the lead holds one value for so long
-    over_mv=6,          # no ECG is so far from its own level
-    spike_mv=1,         # outside QRS: a deflection of less than 20 ms, and larger than 1.5 times the record's largest R or S
-    wander_mv=.5,       # standard deviation of what is slower than 0.5 Hz
-    noise_mv=.05,       # root mean square outside QRS of what is faster than 40 Hz
-    law_mv=.1)          # a recorded III, aVR, aVL or aVF differs from what I and II make by so much
+LIMITS = dict(  # beyond these a lead is named in the column `quality`
+    # the extreme, 0.3 mV or more away from the lead's median, held for so long at least twice (once, if 3 mV
+    # away)
+    clipping_s=0.02,
+    off_s=1,  # a part of the lead holds one value for so long
+    over_mv=6,  # no ECG is so far from its own level
+    spike_mv=1,  # outside QRS: a deflection of less than 20 ms, and larger than 1.5 times the record's largest R or S
+    wander_mv=0.5,  # standard deviation of what is slower than 0.5 Hz
+    noise_mv=0.05,  # root mean square outside QRS of what is faster than 40 Hz
+    law_mv=0.1,
+)  # a recorded III, aVR, aVL or aVF differs from what I and II make by so much
 
 # %% ../../nbs/signals/04_measure.ipynb #b475b401
 def disturbance(
     x, # One ECG, dims (lead, time), mV
     marks:pd.DataFrame, # Its rows of the table from `delineate`
 )->tuple: # Two arrays, one value a lead, mV: wander and noise
-    "Baseline wander (standard deviation below 0.5 Hz) and noise (root mean square above 40 Hz, outside of QRS) of each lead."
+    """Baseline wander (standard deviation below 0.5 Hz) and noise (root mean square above 40 Hz, outside of QRS) of
+    each lead."""
     rate, v = x.attrs['sampling_rate'], x.values.astype(float)
     fast = (v - _below(v, 40, rate))[:, _outside_qrs(x, marks)]
-    return _below(v, .5, rate).std(-1), np.sqrt((fast**2).sum(-1)/max(1, fast.shape[1]))
+    return _below(v, 0.5, rate).std(-1), np.sqrt((fast**2).sum(-1)/max(1, fast.shape[1]))
 
 def _outside_qrs(x, marks):
     "Which samples are 60 ms and more away from every QRS."
-    rate, qrs, outside = x.attrs['sampling_rate'], marks_of_wave(marks, 'QRS'), np.ones(x.sizes['time'], bool)
-    for on, off in zip(qrs.onset_s - float(x.time[0]), qrs.offset_s - float(x.time[0])): outside[max(0, int((on - .06)*rate)):int((off + .06)*rate)] = False
+    rate = x.attrs['sampling_rate']
+    qrs = marks_of_wave(marks, 'QRS')
+    outside = np.ones(x.sizes['time'], bool)
+    for on, off in zip(qrs.onset_s - float(x.time[0]), qrs.offset_s - float(x.time[0]), strict=False):
+        outside[max(0, int((on - 0.06)*rate)) : int((off + 0.06)*rate)] = False
     return outside
 
-def _below(v, hertz, rate): return sosfiltfilt(butter(2, hertz, fs=rate, output='sos'), v, axis=-1)
+def _below(v, hertz, rate):
+    return sosfiltfilt(butter(2, hertz, fs=rate, output='sos'), v, axis=-1)
 
 # %% ../../nbs/signals/04_measure.ipynb #d1787cb6
 def _quality(x, marks, unlawful):
     "Why a record (lead, time) is not good, or 'good'. `unlawful`: as from `_unlawful`, of each lead."
-    rate, v, names = x.attrs['sampling_rate'], x.values.astype(float), x.lead.values.astype(str)
+    rate = x.attrs['sampling_rate']
+    v = x.values.astype(float)
+    names = x.lead.values.astype(str)
     qrs = marks_of_wave(marks, 'QRS')
     reasons, dead = {}, dead_leads(x)
     reasons['dead leads'] = [n in dead for n in names]
-    reasons['off for a part'] = [n not in dead and _runs(np.diff(trace) == 0).max(initial=0) >= LIMITS['off_s']*rate for n, trace in zip(names, v)]
-    reasons['clipping'] = [n not in dead and _clipped(trace, rate) for n, trace in zip(names, v)]
+    reasons['off for a part'] = [
+        n not in dead and _runs(np.diff(trace) == 0).max(initial=0) >= LIMITS['off_s']*rate
+        for n, trace in zip(names, v, strict=False)
+    ]
+    reasons['clipping'] = [
+        n not in dead and _clipped(trace, rate) for n, trace in zip(names, v, strict=False)
+    ]
     outside, (wander, noise) = _outside_qrs(x, marks), disturbance(x, marks)
-    short = np.abs(v - [median_filter(trace, int(.04*rate) | 1, mode='nearest') for trace in v])   # what lasts less than 20 ms
-    usual = np.abs(v - np.median(v, -1, keepdims=True))[:, ~outside].max(-1, initial=0) if (~outside).any() else np.zeros(len(v))
+    short = np.abs(
+        v - [median_filter(trace, int(0.04*rate) | 1, mode='nearest') for trace in v]
+    )  # what lasts less than 20 ms
+    usual = (
+        np.abs(v - np.median(v, -1, keepdims=True))[:, ~outside].max(-1, initial=0)
+        if (~outside).any()
+        else np.zeros(len(v))
+    )
     spike = (short*outside).max(-1) > np.maximum(LIMITS['spike_mv'], 1.5*np.minimum(usual, 3))
     reasons['spikes'] = spike | (np.abs(v - np.median(v, -1, keepdims=True)).max(-1) > LIMITS['over_mv'])
     reasons['wander'] = wander > LIMITS['wander_mv']
     reasons['noise'] = noise > LIMITS['noise_mv']
     reasons['not what I and II make'] = unlawful > LIMITS['law_mv']
-    said = [f"{reason}: {', '.join(names[np.asarray(found)])}" for reason, found in reasons.items() if np.any(found)]
-    if len(qrs) < 2: said.insert(0, 'no rhythm found')
+    said = [
+        f"{reason}: {', '.join(names[np.asarray(found)])}"
+        for reason, found in reasons.items()
+        if np.any(found)
+    ]
+    if len(qrs) < 2:
+        said.insert(0, 'no rhythm found')
     return '; '.join(said) or 'good'
 
 def _unlawful(x):
     "How far each lead (record, lead) is at most from what I and II make, mV; 0 for chest leads."
     names = x.lead.values.astype(str)
-    if not {'I', 'II'} <= set(names): return np.zeros(x.shape[:2])
-    made = to_leads(x, [n for n in names if n in LIMB]).reindex(lead=names)              # NaN for chest leads
+    if not {'I', 'II'} <= set(names):
+        return np.zeros(x.shape[:2])
+    made = to_leads(x, [n for n in names if n in LIMB]).reindex(lead=names)  # NaN for chest leads
     return np.nan_to_num(np.abs(x.values - made.values)).max(-1)
 
 def _runs(flags):
@@ -182,54 +274,126 @@ def _runs(flags):
 
 def _clipped(trace, rate):
     for extreme in (trace.max(), trace.min()):
-        away, held = abs(extreme - np.median(trace)), (_runs(trace == extreme) >= LIMITS['clipping_s']*rate).sum()
-        if away > .3 and held >= 2 or away > 3 and held: return True
+        away = abs(extreme - np.median(trace))
+        held = (_runs(trace == extreme) >= LIMITS['clipping_s']*rate).sum()
+        if away > 0.3 and held >= 2 or away > 3 and held:
+            return True
     return False
 
 # %% ../../nbs/signals/04_measure.ipynb #313e42a3
-_FEW = ['heart_rate_bpm', 'rr_ms', 'rr_sd_ms', 'rr_rmssd_ms', 'rhythm', 'beats', 'p_duration_ms', 'pr_ms', 'qrs_ms', 'qt_ms', 'qtc_ms', 'qtc_bazett_ms', 'qtc_fridericia_ms',
-        'qtc_framingham_ms', 'qtc_hodges_ms', 'p_duration_global_ms', 'pr_global_ms', 'qrs_global_ms', 'qt_global_ms', 'p_axis_deg', 'qrs_axis_deg', 't_axis_deg', 'quality']
+_FEW = [
+    'heart_rate_bpm',
+    'rr_ms',
+    'rr_sd_ms',
+    'rr_rmssd_ms',
+    'rhythm',
+    'beats',
+    'p_duration_ms',
+    'pr_ms',
+    'qrs_ms',
+    'qt_ms',
+    'qtc_ms',
+    'qtc_bazett_ms',
+    'qtc_fridericia_ms',
+    'qtc_framingham_ms',
+    'qtc_hodges_ms',
+    'p_duration_global_ms',
+    'pr_global_ms',
+    'qrs_global_ms',
+    'qt_global_ms',
+    'p_axis_deg',
+    'qrs_axis_deg',
+    't_axis_deg',
+    'quality',
+]
 
 def measure(
-    x, # ECG: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV; 100 to 1,000 Hz, 2 s or longer
+    x, # ECG as `as_ecg` takes it: mV, 100 to 1,000 Hz, 2 s or longer
     marks:pd.DataFrame=None, # Its table from `delineate`, made if not given
-)->pd.DataFrame: # One row a record, indexed by record: rates, intervals, axes, quality, then amplitudes, J and ST levels by lead (`r_amplitude_V5_mv`)
+)->pd.DataFrame: # One row a record: rates, intervals, axes, quality, then levels by lead (`r_amplitude_V5_mv`)
     """Measure every record of an ECG; the unit is in a column's name.
 
-    Raises `ValueError` for missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz. Standard: Kligfield et al. 2007,
-    doi:10.1161/CIRCULATIONAHA.106.180200."""
+    Raises `ValueError` for missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz. Standard:
+    Kligfield et al. 2007, doi:10.1161/CIRCULATIONAHA.106.180200."""
     x = measurable(x)
     marks = delineate(x) if marks is None else marks
-    if len(marks) and not marks.lead.eq('all').any(): raise ValueError("these marks have no rows over all leads, which delineate(x) with method='network' makes; only such can be measured")
+    if len(marks) and not marks.lead.eq('all').any():
+        raise ValueError(
+            "these marks have no rows over all leads, which delineate(x) with method='network' makes; only such "
+            "can be measured"
+        )
     every = _with_limb_leads(x)
     beats, intervals = median_beats(every, marks), _intervals(marks)
     by_record = dict(list(marks.groupby('record')))
-    rows = [_row(record, beat, by_record.get(record.record.item(), marks[:0]), off) for record, beat, off in zip(x, beats, _unlawful(x))]
-    by_lead = [f'{what}_{lead}_mv' for what in ('r_amplitude', 'q_amplitude', 's_amplitude', 'j_point', 'st_level', 'p_amplitude', 't_amplitude') for lead in every.lead.values]
-    table = pd.DataFrame(rows, index=pd.Index(x.record.values, name='record')).join(intervals).reindex(columns=[*_FEW, *by_lead])
+    rows = [
+        _row(record, beat, by_record.get(record.record.item(), marks[:0]), off)
+        for record, beat, off in zip(x, beats, _unlawful(x), strict=False)
+    ]
+    by_lead = [
+        f'{what}_{lead}_mv'
+        for what in (
+            'r_amplitude',
+            'q_amplitude',
+            's_amplitude',
+            'j_point',
+            'st_level',
+            'p_amplitude',
+            't_amplitude',
+        )
+        for lead in every.lead.values
+    ]
+    table = (
+        pd.DataFrame(rows, index=pd.Index(x.record.values, name='record'))
+        .join(intervals)
+        .reindex(columns=[*_FEW, *by_lead])
+    )
     corrected = qtc(table.qt_ms.astype(float), table.rr_ms.astype(float))
-    return table.assign(qtc_ms=corrected['fridericia'], **{f'qtc_{name}_ms': value for name, value in corrected.items()})
+    return table.assign(
+        qtc_ms=corrected['fridericia'], **{f'qtc_{name}_ms': value for name, value in corrected.items()}
+    )
 
 def _with_limb_leads(x):
     "The ECG with all six limb leads, if its own determine them, in the standard order."
     have = set(x.lead.values.astype(str))
-    if len(have & set(LIMB)) < 2: return x
+    if len(have & set(LIMB)) < 2:
+        return x
     return to_leads(x, [n for n in LEADS_12 if n in LIMB or n in have] + sorted(have - set(LEADS_12)))
 
 def _row(x, beat, marks, unlawful):
     qrs = marks_of_wave(marks, 'QRS')
     rr = np.diff(qrs.peak_s)*1000
-    row = dict(heart_rate_bpm=math.nan, rr_ms=math.nan, rr_sd_ms=math.nan, rr_rmssd_ms=math.nan, rhythm=None, beats=len(qrs), quality=_quality(x, marks, unlawful))
-    if len(rr): row |= dict(heart_rate_bpm=60_000/rr.mean(), rr_ms=rr.mean())
-    if len(rr) > 1: row |= dict(rr_sd_ms=rr.std(ddof=1), rr_rmssd_ms=np.sqrt((np.diff(rr)**2).mean()), rhythm='regular' if rr.std(ddof=1) < .1*rr.mean() else 'irregular')
-    if len(qrs) == 0: return row
+    row = dict(
+        heart_rate_bpm=math.nan,
+        rr_ms=math.nan,
+        rr_sd_ms=math.nan,
+        rr_rmssd_ms=math.nan,
+        rhythm=None,
+        beats=len(qrs),
+        quality=_quality(x, marks, unlawful),
+    )
+    if len(rr):
+        row |= dict(heart_rate_bpm=60_000/rr.mean(), rr_ms=rr.mean())
+    if len(rr) > 1:
+        row |= dict(
+            rr_sd_ms=rr.std(ddof=1),
+            rr_rmssd_ms=np.sqrt((np.diff(rr)**2).mean()),
+            rhythm='regular' if rr.std(ddof=1) < 0.1*rr.mean() else 'irregular',
+        )
+    if len(qrs) == 0:
+        return row
     middle = qrs.set_index('beat')[['onset_s', 'offset_s']].mean(axis=1)
     fiducials = {}
     for wave in ('P', 'QRS', 'T'):
         own = marks_of_wave(marks, wave).set_index('beat')
-        if len(own): fiducials[wave] = tuple((own[side] - middle.reindex(own.index)).median() for side in ('onset_s', 'offset_s'))
+        if len(own):
+            fiducials[wave] = tuple(
+                (own[side] - middle.reindex(own.index)).median() for side in ('onset_s', 'offset_s')
+            )
     row |= _amplitudes(beat, fiducials, x.attrs['sampling_rate'])
     dead = dead_leads(x)
-    for lead in beat.lead.values.astype(str):                                # dead itself, or made from a dead one
-        if lead in dead or (lead in LIMB and {'I', 'II'} & set(dead)): row |= {c: math.nan for c in row if c.endswith(f'_{lead}_mv')}
-    return row | ({f'{wave}_axis_deg': math.nan for wave in ('p', 'qrs', 't')} if {'I', 'II'} & set(dead) else {})
+    for lead in beat.lead.values.astype(str):  # dead itself, or made from a dead one
+        if lead in dead or (lead in LIMB and {'I', 'II'} & set(dead)):
+            row |= {c: math.nan for c in row if c.endswith(f'_{lead}_mv')}
+    return row | (
+        {f'{wave}_axis_deg': math.nan for wave in ('p', 'qrs', 't')} if {'I', 'II'} & set(dead) else {}
+    )

@@ -1,4 +1,4 @@
-"""From real records of three collections to five superclasses, with trees as a teacher; cross-validated by patient. And the recipe for all of PTB-XL.
+"""From real records of three collections to five superclasses, cross-validated by patient.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/classifier.html.md"""
 
@@ -9,10 +9,15 @@ __all__ = ['CROP', 'read_labelled', 'read_off', 'augment', 'change', 'teach_tree
            'calibrate', 'deal_patients', 'cross_validate']
 
 # %% ../../nbs/training/03_classifier.ipynb #90d533f8
-import copy, math
+import copy
+import math
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+
 from ..classifiers.labels import SUPERCLASSES
 from ..classifiers.resnet import Classifier, network_input, thinned
 from ..signals.files import read
@@ -23,35 +28,49 @@ from .records import public_table
 
 # %% ../../nbs/training/03_classifier.ipynb #ee09b59a
 def read_labelled(
-    folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), of CinC 2021 or of LUDB (labels.csv or ludb.csv)
+    folder, # Of PTB-XL, CinC 2021 or LUDB, as `public_table` takes it
     measures:bool=True, # Measure every record, for `teach_trees`?
     changes:int=0, # Change and measure every record so many times, too
     progress:bool=True, # Show a progress bar?
     seed:int=7, # Of the changes
-)->tuple: # Signals (n, 8, 1000) at 100 Hz, mV, float16; labels, one row a record, NaN where not told; a table: source, patient, fold (PTB-XL's own, or 0); and one of `measure`, or None. With changes also their signals (n·changes, 8, 800), measures, and the row that each comes from
+)->tuple: # Signals (n, 8, 1000), 100 Hz, mV, float16; labels; table; measures; with changes also these
     "Read a collection for training; raises `FileNotFoundError` where its table is missing."
     from tqdm.auto import tqdm
+
     t = public_table(folder)
     y = t[list(SUPERCLASSES)]
-    shape, signals, rows, changed, g = Classifier(SUPERCLASSES), [], [], [], torch.Generator().manual_seed(seed)
+    shape = Classifier(SUPERCLASSES)
+    signals = []
+    rows = []
+    changed = []
+    g = torch.Generator().manual_seed(seed)
     for row, path in enumerate(tqdm(t.file, unit='record', disable=not progress)):
         x = read(Path(folder)/path)
         signals.append(_thinned(shape, x))
-        if measures: rows.append(measure(to_8_lead(x)))
+        if measures:
+            rows.append(measure(to_8_lead(x)))
         if changes:
             others = change(torch.tensor(to_8_lead(x).values).expand(changes, -1, -1), g)
             changed.append((thinned(others, 5).half(), measure(others.numpy()), np.full(changes, row)))
-    found = torch.cat(signals), y, t[['source', 'patient', 'fold']], pd.concat(rows, ignore_index=True) if measures else None
-    if not changes: return found
-    others, tables, origin = zip(*changed)
+    found = (
+        torch.cat(signals),
+        y,
+        t[['source', 'patient', 'fold']],
+        pd.concat(rows, ignore_index=True) if measures else None,
+    )
+    if not changes:
+        return found
+    others, tables, origin = zip(*changed, strict=False)
     return *found, (torch.cat(others), pd.concat(tables, ignore_index=True), np.concatenate(origin))
 
 def _thinned(shape, x, samples=1000):
     values, factor, _ = network_input(shape, x)
-    return F.pad(thinned(values, factor)[..., :samples], (0, max(0, samples - math.ceil(values.shape[-1]/factor)))).half()
+    return F.pad(
+        thinned(values, factor)[..., :samples], (0, max(0, samples - math.ceil(values.shape[-1]/factor)))
+    ).half()
 
 # %% ../../nbs/training/03_classifier.ipynb #9255d027
-CROP = 750                                    # samples at 100 Hz
+CROP = 750  # samples at 100 Hz
 
 # %% ../../nbs/training/03_classifier.ipynb #9fd20966
 def read_off(
@@ -60,27 +79,37 @@ def read_off(
 )->torch.Tensor: # Shape (n, leads, samples)
     "Values between the samples, along straight lines."
     left, part = at.floor().long(), (at - at.floor())[:, None]
-    pick = lambda i: x.gather(2, i[:, None].expand(-1, x.shape[1], -1))
+
+    def pick(i):
+        return x.gather(2, i[:, None].expand(-1, x.shape[1], -1))
+
     return torch.lerp(pick(left), pick(left + 1), part)
 
 def augment(
     x:torch.Tensor, # Shape (n, 8, time) at 100 Hz, mV
     generator:torch.Generator, # That draws
-    stretch:float=.15, # Largest change of speed
-    mixing:float=.06, # Standard deviation of what a lead gets of each other one
+    stretch:float=0.15, # Largest change of speed
+    mixing:float=0.06, # Standard deviation of what a lead gets of each other one
 )->tuple: # ECGs (n, 8, 750), and by how much time was stretched, shape (n,)
     "Crops of ECGs that look as if taken another day."
     n, leads, time = x.shape
-    uniform = lambda *shape: torch.rand(*shape, generator=generator)
-    normal = lambda *shape: torch.randn(*shape, generator=generator)
+
+    def uniform(*shape):
+        return torch.rand(*shape, generator=generator)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator)
+
     span = (CROP*(1 + stretch*(2*uniform(n) - 1))).clamp(max=time - 1.01)
     at = (uniform(n)*(time - 1.01 - span))[:, None] + span[:, None]*torch.linspace(0, 1, CROP)
     x = read_off(x, at)
     x = (torch.eye(leads) + mixing*normal(n, leads, leads))@x
-    x = x*torch.exp(.15*normal(n, 1, 1) + .08*normal(n, leads, 1))
-    x = x + .02*uniform(n, 1, 1)*normal(n, leads, CROP)
-    x = x + .1*uniform(n, leads, 1)*torch.sin(2*torch.pi*((.1 + .5*uniform(n, 1, 1))*torch.arange(CROP)/100 + uniform(n, leads, 1)))
-    return x*(uniform(n, leads, 1) > .06), span/CROP
+    x = x*torch.exp(0.15*normal(n, 1, 1) + 0.08*normal(n, leads, 1))
+    x = x + 0.02*uniform(n, 1, 1)*normal(n, leads, CROP)
+    x = x + 0.1*uniform(n, leads, 1)*torch.sin(
+        2*torch.pi*((0.1 + 0.5*uniform(n, 1, 1))*torch.arange(CROP)/100 + uniform(n, leads, 1))
+    )
+    return x*(uniform(n, leads, 1) > 0.06), span/CROP
 
 # %% ../../nbs/training/03_classifier.ipynb #b844926b
 def change(
@@ -89,12 +118,18 @@ def change(
 )->torch.Tensor: # Shape (n, 8, 4000), mV
     "ECGs as if of other hearts, seen by other electrodes."
     n, leads, time = x.shape
-    uniform, normal = (lambda *s: torch.rand(*s, generator=generator)), (lambda *s: torch.randn(*s, generator=generator))
-    span = (4000*torch.exp(.2*(2*uniform(n) - 1))).clamp(max=time - 2)
+
+    def uniform(*s):
+        return torch.rand(*s, generator=generator)
+
+    def normal(*s):
+        return torch.randn(*s, generator=generator)
+
+    span = (4000*torch.exp(0.2*(2*uniform(n) - 1))).clamp(max=time - 2)
     x = read_off(x, (uniform(n)*(time - 2 - span))[:, None] + span[:, None]*torch.linspace(0, 1, 4000))
-    x = (torch.eye(leads) + .1*normal(n, leads, leads)*(uniform(n, 1, 1) < .7))@x
-    x = x*torch.exp(.25*normal(n, 1, 1) + .12*normal(n, leads, 1))
-    return x + .008*uniform(n, 1, 1)*normal(n, leads, 4000)
+    x = (torch.eye(leads) + 0.1*normal(n, leads, leads)*(uniform(n, 1, 1) < 0.7))@x
+    x = x*torch.exp(0.25*normal(n, 1, 1) + 0.12*normal(n, leads, 1))
+    return x + 0.008*uniform(n, 1, 1)*normal(n, leads, 4000)
 
 # %% ../../nbs/training/03_classifier.ipynb #5cba73ef
 def teach_trees(
@@ -105,18 +140,23 @@ def teach_trees(
 )->tuple: # Opinions on the records (n, classes), out of bag where taught; and on the others, or None
     "What extremely randomised trees make of the measures (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1)."
     from sklearn.ensemble import ExtraTreesClassifier
+
     table = table.select_dtypes('number')
-    table = table.loc[:, table.notna().mean() > .5]
+    table = table.loc[:, table.notna().mean() > 0.5]
     usual = table.mean()
-    of, others = np.empty(labels.shape, 'float32'), None if more is None else np.empty((len(more), labels.shape[1]), 'float32')
+    of = np.empty(labels.shape, 'float32')
+    others = None if more is None else np.empty((len(more), labels.shape[1]), 'float32')
     values = table.fillna(usual).to_numpy()
     for k, c in enumerate(labels):
         told = labels[c].notna().to_numpy()
-        trees = ExtraTreesClassifier(400, min_samples_leaf=3, max_features=.3, bootstrap=True, oob_score=True, random_state=0)
+        trees = ExtraTreesClassifier(
+            400, min_samples_leaf=3, max_features=0.3, bootstrap=True, oob_score=True, random_state=0
+        )
         trees.fit(values[told], labels[c][told], sample_weight=np.asarray(weights)[told])
         of[:, k] = trees.predict_proba(values)[:, 1]
         of[told, k] = trees.oob_decision_function_[:, 1]
-        if more is not None: others[:, k] = trees.predict_proba(more[table.columns].fillna(usual).to_numpy())[:, 1]
+        if more is not None:
+            others[:, k] = trees.predict_proba(more[table.columns].fillna(usual).to_numpy())[:, 1]
     return of, others
 
 # %% ../../nbs/training/03_classifier.ipynb #caf8267d
@@ -125,55 +165,100 @@ def train_classifier(
     labels:pd.DataFrame, # n rows: 1 yes, 0 no, NaN not told
     weights:np.ndarray=None, # How often each record is shown, relative to the others; all alike if not given
     opinions=None, # Of trees on these records, shape (n, classes); the labels alone if not given
-    changed:tuple=None, # Signals (m, 8, 800) of changed records, the trees' opinions on them, and how often each is shown
+    changed:tuple=None, # Signals (m, 8, 800) of changed records, the trees' opinions, and how often each is shown
     generated:tuple=None, # Signals (k, 8, 1000) of generated records, and the trees' opinions on them
-    steps:int=600, # Of the optimiser, 64 records each: 32 changed and 12 generated ones if there are any, these records otherwise
+    steps:int=600, # Of 64 records: 32 changed and 12 generated ones if there are any, these records otherwise
     seed:int=0,
 )->Classifier: # In evaluation mode, not calibrated
     "Teach a network the classes; what is returned is the running mean of its weights."
     y = torch.tensor(labels.to_numpy('float32'))
-    shown = torch.tensor(np.ones(len(y)) if weights is None else np.asarray(weights, float))*(~y.isnan()).any(1)
+    shown = torch.tensor(np.ones(len(y)) if weights is None else np.asarray(weights, float))*(
+        ~y.isnan()
+    ).any(1)
     told, aim = (~y.isnan()).float(), y.nan_to_num()
-    if opinions is not None: own = torch.tensor(opinions); told, aim = torch.ones_like(y), torch.where(y.isnan(), own, .3*y + .7*own)
+    if opinions is not None:
+        own = torch.tensor(opinions)
+        told, aim = torch.ones_like(y), torch.where(y.isnan(), own, 0.3*y + 0.7*own)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network, g = Classifier(labels.columns), torch.Generator().manual_seed(seed)
-        optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=.15)
+        optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=0.15)
         mean = copy.deepcopy(network)
         for step in range(steps):
-            i = torch.multinomial(shown, 64 - 32*(changed is not None) - 12*(generated is not None), replacement=True, generator=g)
+            i = torch.multinomial(
+                shown,
+                64 - 32*(changed is not None) - 12*(generated is not None),
+                replacement=True,
+                generator=g,
+            )
             batch = [(augment(signals[i].float(), g)[0], aim[i], told[i])]
             if changed:
                 i = torch.multinomial(torch.as_tensor(changed[2]), 32, replacement=True, generator=g)
-                batch.append((augment(changed[0][i].float(), g, .05, 0)[0], torch.tensor(changed[1])[i], torch.ones(32, y.shape[1])))
+                batch.append(
+                    (
+                        augment(changed[0][i].float(), g, 0.05, 0)[0],
+                        torch.tensor(changed[1])[i],
+                        torch.ones(32, y.shape[1]),
+                    )
+                )
             if generated:
                 i = torch.randint(len(generated[0]), (12,), generator=g)
-                batch.append((augment(generated[0][i].float(), g)[0], torch.tensor(generated[1])[i], torch.ones(12, y.shape[1])))
-            x, target, count = map(torch.cat, zip(*batch))
-            loss = F.binary_cross_entropy_with_logits(network(x), target.clamp(.02, .98), reduction='none')
-            optimiser.zero_grad(); ((loss*count).sum()/count.sum()).backward(); optimiser.step(); schedule.step()
-            keep = min(.99, (step + 1)/(step + 10))
-            running_mean(mean, network, keep, two_products=True)             # as the networks that ship were rounded
+                batch.append(
+                    (
+                        augment(generated[0][i].float(), g)[0],
+                        torch.tensor(generated[1])[i],
+                        torch.ones(12, y.shape[1]),
+                    )
+                )
+            x, target, count = map(torch.cat, zip(*batch, strict=False))
+            loss = F.binary_cross_entropy_with_logits(
+                network(x), target.clamp(0.02, 0.98), reduction='none'
+            )
+            optimiser.zero_grad()
+            ((loss*count).sum()/count.sum()).backward()
+            optimiser.step()
+            schedule.step()
+            keep = min(0.99, (step + 1)/(step + 10))
+            running_mean(mean, network, keep, two_products=True)  # as the networks that ship were rounded
     return mean.eval().requires_grad_(False)
 
 def taught(
-    signals:torch.Tensor, labels:pd.DataFrame, measures:pd.DataFrame, weights:np.ndarray, # Of the records
+    signals:torch.Tensor,
+    labels:pd.DataFrame,
+    measures:pd.DataFrame,
+    weights:np.ndarray, # Of the records
     changed:tuple, # Signals, measures and origins, from `read_labelled` of the same records
     generated:tuple, # Signals and measures of generated records
     rows:np.ndarray=None, # Which records may be learnt from, shape (n,) of bool; all if not given
-    steps:int=600, seed:int=0,
+    steps:int=600,
+    seed:int=0,
 )->Classifier: # In evaluation mode, not calibrated
     "Teach trees, and by them a network."
     rows = np.ones(len(labels), bool) if rows is None else rows
     others, tables, origin = changed
     own, k = rows[origin], len(generated[1])
-    opinions, rest = teach_trees(measures[rows], labels[rows], weights[rows], pd.concat([generated[1], tables[own]], ignore_index=True))
+    opinions, rest = teach_trees(
+        measures[rows],
+        labels[rows],
+        weights[rows],
+        pd.concat([generated[1], tables[own]], ignore_index=True),
+    )
     pick = torch.from_numpy
-    return train_classifier(signals[pick(rows)], labels[rows], weights[rows], opinions, (others[pick(own)], rest[k:], weights[origin][own]), (generated[0], rest[:k]), steps, seed)
+    return train_classifier(
+        signals[pick(rows)],
+        labels[rows],
+        weights[rows],
+        opinions,
+        (others[pick(own)], rest[k:], weights[origin][own]),
+        (generated[0], rest[:k]),
+        steps,
+        seed,
+    )
 
 @torch.inference_mode()
-def logits_of(model, signals): return torch.cat([model(part.float()) for part in signals.split(64)])
+def logits_of(model, signals):
+    return torch.cat([model(part.float()) for part in signals.split(64)])
 
 def calibrate(
     logits:torch.Tensor, # Of records that were not taught, shape (n, classes)
@@ -181,12 +266,13 @@ def calibrate(
 )->tuple: # slope and offset, shape (classes,) each
     "Platt's calibration, class by class: the logistic regression of the label on the logit."
     from sklearn.linear_model import LogisticRegression
+
     found = []
     for k, c in enumerate(labels):
         told = labels[c].notna().to_numpy()
-        fit = LogisticRegression(C=10).fit(logits[told, k:k + 1].numpy(), labels[c][told])
+        fit = LogisticRegression(C=10).fit(logits[told, k : k + 1].numpy(), labels[c][told])
         found.append((fit.coef_[0, 0], fit.intercept_[0]))
-    return tuple(torch.tensor(part, dtype=torch.float32) for part in zip(*found))
+    return tuple(torch.tensor(part, dtype=torch.float32) for part in zip(*found, strict=False))
 
 # %% ../../nbs/training/03_classifier.ipynb #7ac21e57
 def deal_patients(
@@ -196,21 +282,32 @@ def deal_patients(
 )->np.ndarray: # Number of each record's fold
     "Folds in which no patient is in two."
     names = pd.unique(np.asarray(patients, str))
-    dealt = dict(zip(np.sort(names), np.random.default_rng(seed).permutation(len(names)) % folds))
+    dealt = dict(
+        zip(np.sort(names), np.random.default_rng(seed).permutation(len(names)) % folds, strict=False)
+    )
     return np.array([dealt[p] for p in np.asarray(patients, str)])
 
 def cross_validate(
-    signals:torch.Tensor, labels:pd.DataFrame, table:pd.DataFrame, # As `read_labelled` gives them, collections one after the other
+    signals:torch.Tensor,
+    labels:pd.DataFrame,
+    table:pd.DataFrame, # As `read_labelled` gives them, collections one after the other
     measures:pd.DataFrame, # Of `measure`, of the same records
-    changed:tuple, generated:tuple, # As `taught` takes them
+    changed:tuple,
+    generated:tuple, # As `taught` takes them
     source:str='PTB-XL', # The collection that is judged; the others are only taught
-    others:float=.5, # How often records of the others are shown, relative to it
-    folds:int=5, steps:int=600,
-)->torch.Tensor: # Logits of the judged collection's records, each by a network and trees that did not see the patient; NaN elsewhere
+    others:float=0.5, # How often records of the others are shown, relative to it
+    folds:int=5,
+    steps:int=600,
+)->torch.Tensor: # Logits of the judged records, by networks and trees that did not see the patient; NaN elsewhere
     "Cross-validation by patient."
-    own, found = (table.source == source).to_numpy(), torch.full((len(table), labels.shape[1]), torch.nan)
-    fold, weights = np.where(own, deal_patients(table.patient, folds), -1), np.where(own, 1, others)
+    own = (table.source == source).to_numpy()
+    found = torch.full((len(table), labels.shape[1]), torch.nan)
+    fold = np.where(own, deal_patients(table.patient, folds), -1)
+    weights = np.where(own, 1, others)
     for k in range(folds):
         held = torch.from_numpy(fold == k)
-        found[held] = logits_of(taught(signals, labels, measures, weights, changed, generated, fold != k, steps, seed=k), signals[held])
+        found[held] = logits_of(
+            taught(signals, labels, measures, weights, changed, generated, fold != k, steps, seed=k),
+            signals[held],
+        )
     return found

@@ -1,4 +1,4 @@
-"""Which records it learnt from, how, and what it can: every figure beside the same figure among real records. The teaching itself takes twenty minutes of a core, and is not run here.
+"""Which records it learnt from, how, and what it can, beside the same figures among real records.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/conditional.html.md"""
 
@@ -8,7 +8,10 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/conditional.html
 __all__ = ['together', 'judged']
 
 # %% ../../nbs/training/09_conditional.ipynb #d378b215
-import numpy as np, pandas as pd, xarray as xr
+import numpy as np
+import pandas as pd
+import xarray as xr
+
 from ..evaluation.generation import asked_classes, asked_rates, compare_measures, made_for, nearest
 from .records import Records, public_table, read_records
 
@@ -19,24 +22,51 @@ def together(
 )->Records: # Of all, spoilt ones left out
     "Several collections as one."
     tables = [public_table(folder) for folder in folders]
-    parts = [read_records(folder, t.assign(patient=t.source + ' ' + t.patient.astype(str)), leave_out=True, progress=progress) for folder, t in zip(folders, tables)]
-    whole = xr.concat([p.ecg for p in parts], 'record', combine_attrs='drop_conflicts').assign_attrs(units='mV', sampling_rate=parts[0].ecg.attrs['sampling_rate'])
-    return Records(whole, pd.concat([p.table for p in parts]), parts[0].steps, {name: why for p in parts for name, why in p.left_out.items()})
+    parts = [
+        read_records(
+            folder,
+            t.assign(patient=t.source + ' ' + t.patient.astype(str)),
+            leave_out=True,
+            progress=progress,
+        )
+        for folder, t in zip(folders, tables, strict=False)
+    ]
+    whole = xr.concat([p.ecg for p in parts], 'record', combine_attrs='drop_conflicts').assign_attrs(
+        units='mV', sampling_rate=parts[0].ecg.attrs['sampling_rate']
+    )
+    return Records(
+        whole,
+        pd.concat([p.table for p in parts]),
+        parts[0].steps,
+        {name: why for p in parts for name, why in p.left_out.items()},
+    )
 
 # %% ../../nbs/training/09_conditional.ipynb #23863ad2
 def judged(
     make, # Function of a number of records, a seed and a list of conditions, giving ECGs
     read, # Function of ECGs, giving a table of probabilities: a classifier taught real records only
-    learn:Records, held:Records, # What it learnt from, and what it never saw
+    learn:Records,
+    held:Records, # What it learnt from, and what it never saw
     each:int=40,
 )->dict: # Tables: rates, classes (asked and read), measures, nearest
     "All that can be asked of a conditional generator."
     from deepsynthbody_nb.signals.measure import measure
+
     labels, said = asked_classes(make, read, each=each)
     normal = made_for(make, [dict(superclass=['NORM'])]*4*each, 500)
     real = pd.concat([measure(r.ecg[(r.table.NORM == 1).values]) for r in (learn, held)], ignore_index=True)
-    patients = np.concatenate([r.table.patient[(r.table.NORM == 1).values].astype(str) for r in (learn, held)])
+    patients = np.concatenate(
+        [r.table.patient[(r.table.NORM == 1).values].astype(str) for r in (learn, held)]
+    )
     mixed = made_for(make, [dict(superclass=[c]) for c in labels]*16, 9000)
-    distances = dict(generated=nearest(mixed, learn.ecg), held_back=nearest(held.ecg, learn.ecg), learnt=nearest(learn.ecg, learn.ecg, (learn.table.patient, learn.table.patient)))
-    return dict(rates=asked_rates(make), classes=pd.concat([labels.idxmax(axis=1).rename('asked'), said], axis=1), measures=compare_measures(real, measure(normal), patients).reset_index(),
-        nearest=pd.concat([pd.DataFrame(dict(of=name, distance=d)) for name, d in distances.items()]))
+    distances = dict(
+        generated=nearest(mixed, learn.ecg),
+        held_back=nearest(held.ecg, learn.ecg),
+        learnt=nearest(learn.ecg, learn.ecg, (learn.table.patient, learn.table.patient)),
+    )
+    return dict(
+        rates=asked_rates(make),
+        classes=pd.concat([labels.idxmax(axis=1).rename('asked'), said], axis=1),
+        measures=compare_measures(real, measure(normal), patients).reset_index(),
+        nearest=pd.concat([pd.DataFrame(dict(of=name, distance=d)) for name, d in distances.items()]),
+    )

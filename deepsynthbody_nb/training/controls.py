@@ -9,10 +9,14 @@ __all__ = ['measured_bottlenecks', 'bottlenecks_of', 'teach', 'fit_axes', 'fit_d
 
 # %% ../../nbs/training/01_controls.ipynb #7510ffce
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
-from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from torch import nn
+
+from ..generators.pulse2pulse import FULL_SCALE, folded_decoder, load_pulse2pulse, noise_stream
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, follow_network
 from ..latent.controls import CONTROLS, Reader, standardised
 from ..records.writing import written_whole
@@ -28,14 +32,19 @@ def measured_bottlenecks(
 )->tuple: # Bottlenecks (n, 500) before the leaky ReLU, and a table of the ten measures, n rows
     "Records of a seed as bottlenecks and measures."
     from tqdm.auto import tqdm
+
     noise, parts = noise_stream(seed), []
     for first in tqdm(range(0, n, 100), unit='hundred', disable=not progress):
         drawn = torch.stack([next(noise) for _ in range(min(100, n - first))])
         kept = None if folder is None else Path(folder)/f'{seed}_{first}_{len(drawn)}.npz'
-        if kept is not None and kept.exists(): parts.append(np.load(kept)['part']); continue
+        if kept is not None and kept.exists():
+            parts.append(np.load(kept)['part'])
+            continue
         parts.append(_measured(drawn))
-        if kept is None: continue
-        with written_whole(kept.parent, [kept.name]) as tmp: np.savez(tmp/kept.name, part=parts[-1])
+        if kept is None:
+            continue
+        with written_whole(kept.parent, [kept.name]) as tmp:
+            np.savez(tmp/kept.name, part=parts[-1])
     every = np.concatenate(parts)
     return every[:, :500], pd.DataFrame(every[:, 500:], columns=list(CONTROLS.values()))
 
@@ -43,7 +52,12 @@ def measured_bottlenecks(
 def _measured(noise):
     model, decoder = load_pulse2pulse(), folded_decoder()
     levels = model.encode(noise)
-    values = torch.cat([(decoder([level[k:k + 8] for level in levels])*FULL_SCALE).int() for k in range(0, len(noise), 8)])
+    values = torch.cat(
+        [
+            (decoder([level[k : k + 8] for level in levels])*FULL_SCALE).int()
+            for k in range(0, len(noise), 8)
+        ]
+    )
     table = measure(as_ecg(values.numpy()/np.float32(1000), 500))[list(CONTROLS.values())]
     return np.hstack((model.encoder[-1](levels[-2]).flatten(1).numpy(), table.to_numpy('float32')))
 
@@ -71,14 +85,17 @@ def teach(
     seed:int=0, # Of the order and of dropout
 ):
     "Teach a network to give the targets for the inputs."
-    optimiser = torch.optim.AdamW(network.train().parameters(), weight_decay=.01)
+    optimiser = torch.optim.AdamW(network.train().parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for _ in range(steps):
             i = torch.randint(len(targets), (batch,))
             loss = F.mse_loss(call(inputs[i].float()), targets[i])
-            optimiser.zero_grad(); loss.backward(); optimiser.step(); schedule.step()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
     network.eval().requires_grad_(False)
 
 # %% ../../nbs/training/01_controls.ipynb #a5b4dbe3
@@ -89,22 +106,35 @@ def fit_axes(
     mean = bottlenecks.mean(0, dtype='float64')
     variance, axes = np.linalg.eigh(np.cov(bottlenecks.astype('float64'), rowvar=False))
     axes, sd = axes[:, ::-1].T, np.sqrt(variance[::-1].clip(1e-12))
-    axes = axes*np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]           # a sign that does not depend on the solver
-    return {name: torch.from_numpy(np.ascontiguousarray(value, 'float32')) for name, value in dict(mean=mean, axes=axes, sd=sd).items()}
+    axes = (
+        axes*np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]
+    )  # a sign that does not depend on the solver
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(value, 'float32'))
+        for name, value in dict(mean=mean, axes=axes, sd=sd).items()
+    }
 
 def fit_density(
     bottlenecks:np.ndarray, # Shape (n, 500)
     steps:int=8000, # Of the optimiser
 )->dict: # Tensors as `latent.bottleneck` reads them
-    "Axes, the network by which the narrow ones follow, spread of the leftovers, and the distance that 99.9 % stay within."
+    """Axes, the network by which the narrow ones follow, spread of the leftovers, and the distance that 99.9 % stay
+    within."""
     d = fit_axes(bottlenecks)
-    w = (torch.from_numpy(bottlenecks) - d['mean'])@d['axes'][:COORDINATES + FOLLOWERS].T/d['sd'][:COORDINATES + FOLLOWERS]
+    w = (
+        (torch.from_numpy(bottlenecks) - d['mean'])
+        @ d['axes'][: COORDINATES + FOLLOWERS].T
+        / d['sd'][: COORDINATES + FOLLOWERS]
+    )
     wide, narrow = w.split((COORDINATES, FOLLOWERS), 1)
     with torch.random.fork_rng():
-        torch.manual_seed(0); follow = follow_network()
+        torch.manual_seed(0)
+        follow = follow_network()
     teach(follow, follow, wide, narrow, steps)
     left = narrow - follow(wide)
-    d |= dict(spread=left.std(0), edge=torch.quantile(wide.norm(dim=1).double(), .999).float()) | {f'follow.{name}': part for name, part in follow.state_dict().items()}
+    d |= dict(spread=left.std(0), edge=torch.quantile(wide.norm(dim=1).double(), 0.999).float()) | {
+        f'follow.{name}': part for name, part in follow.state_dict().items()
+    }
     return d
 
 # %% ../../nbs/training/01_controls.ipynb #2ff0dc85
@@ -116,12 +146,15 @@ def teach_reader(
 )->Reader:
     "A reader that has learnt from measured records."
     with torch.random.fork_rng():
-        torch.manual_seed(seed); reader = Reader()
+        torch.manual_seed(seed)
+        reader = Reader()
     noise = noise_stream(seed)
     reader.skip[:] = load_pulse2pulse().encode(torch.stack([next(noise) for _ in range(256)]))[-2].mean(0)
-    features = torch.cat([reader.features(part).half() for part in torch.from_numpy(bottlenecks).view(-1, 250, 2).split(64)])
+    features = torch.cat(
+        [reader.features(part).half() for part in torch.from_numpy(bottlenecks).view(-1, 250, 2).split(64)]
+    )
     spread = features[:2000].float().std((0, 2))
-    reader.scale[:] = 1/(spread + .05*spread.max())[:, None]
+    reader.scale[:] = 1/(spread + 0.05*spread.max())[:, None]
     targets = torch.from_numpy(np.nan_to_num(np.clip(measures, -4, 4)).astype('float32'))
     teach(reader, reader.read, features, targets, steps, batch=96, seed=seed)
     return reader
@@ -133,16 +166,24 @@ def train_controls(
     more:np.ndarray, # Bottlenecks of records that were not measured, shape (m, 500), for the density
     folder, # Where `bottleneck.safetensors` and `controls.safetensors` go
     steps:int=9000, # Of the optimiser, for each network
-)->pd.Series: # By control, the share of its variance that the reader tells in every twentieth measured record, which it was not taught
+)->pd.Series: # By control, the share of variance that the reader tells in records that it was not taught
     "Density and reader; writes both."
     from safetensors.torch import save_file
+
     usual = standardised(table)
     mean, sd, kept = usual.mean(), usual.std(), np.arange(len(table)) % 20 == 0
     m = standardised(table, mean, sd).to_numpy()
     density = fit_density(np.concatenate((bottlenecks, more)), steps)
     reader = teach_reader(bottlenecks[~kept], m[~kept], steps)
-    tensors = dict(reader.state_dict(), mean=torch.from_numpy(mean.to_numpy('float32')), sd=torch.from_numpy(sd.to_numpy('float32')))
+    tensors = dict(
+        reader.state_dict(),
+        mean=torch.from_numpy(mean.to_numpy('float32')),
+        sd=torch.from_numpy(sd.to_numpy('float32')),
+    )
     with written_whole(Path(folder), ['bottleneck.safetensors', 'controls.safetensors']) as tmp:
-        save_file(density, tmp/'bottleneck.safetensors'); save_file(tensors, tmp/'controls.safetensors')
-    read = torch.cat([reader(part) for part in torch.from_numpy(bottlenecks[kept]).view(-1, 250, 2).split(64)]).numpy()
+        save_file(density, tmp/'bottleneck.safetensors')
+        save_file(tensors, tmp/'controls.safetensors')
+    read = torch.cat(
+        [reader(part) for part in torch.from_numpy(bottlenecks[kept]).view(-1, 250, 2).split(64)]
+    ).numpy()
     return pd.Series(1 - np.nanmean((read - m[kept])**2, 0)/np.nanvar(m[kept], 0), index=list(CONTROLS))

@@ -9,10 +9,18 @@ __all__ = ['UNMARKED', 'CROP', 'OVERSAMPLE', 'read_ludb', 'deal_folds', 'add_wan
            'limit_bandwidth', 'drop_lead', 'fibrillate', 'Crops', 'delineation_loss', 'train_delineator']
 
 # %% ../../nbs/training/00_delineator.ipynb #818ee601
-import copy, math, os, warnings
+import copy
+import functools
+import math
+import os
+import warnings
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+
 from ..evaluation.delineation import expert_marks
 from ..signals.delineate import RATE, Delineator
 from ..signals.files import read
@@ -29,31 +37,47 @@ def read_ludb(
     "Read LUDB for training; `group` names the rhythm that folds and oversampling go by."
     names = sorted((p.stem for p in (Path(folder)/'data').glob('*.hea')), key=int)
     marks = dict(list(expert_marks(folder).groupby(['record', 'lead'])))
-    signals, classes, groups = np.zeros((len(names), 12, 5000), 'float32'), np.full((len(names), 12, 5000), UNMARKED, 'uint8'), []
+    signals = np.zeros((len(names), 12, 5000), 'float32')
+    classes = np.full((len(names), 12, 5000), UNMARKED, 'uint8')
+    groups = []
     for r, name in enumerate(names):
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')                                           # LUDB's gains, see signals.files
-            x = read(Path(folder)/'data'/f'{name}.hea')
+            warnings.simplefilter('ignore')  # LUDB's gains, see signals.files
+            x = read(Path(folder)/'data' / f'{name}.hea')
         signals[r] = x.values
         groups.append(_group(' '.join(x.attrs.get('comments', ())).lower()))
-        for k, lead in enumerate(LEADS_12): classes[r, k] = _classes(marks[name, lead])
+        for k, lead in enumerate(LEADS_12):
+            classes[r, k] = _classes(marks[name, lead])
     return pd.DataFrame(dict(name=names, group=groups)), signals, classes
 
 def _classes(marks):
     "Classes of 5,000 samples from the marks of one lead."
-    at = lambda s: int(round(500*s))
+
+    def at(s):
+        return int(round(500*s))
+
     y = np.full(5000, UNMARKED, 'uint8')
-    y[at(marks.first_s.iloc[0]):at(marks.last_s.iloc[0]) + 1] = 0
+    y[at(marks.first_s.iloc[0]) : at(marks.last_s.iloc[0]) + 1] = 0
     whole = marks.dropna(subset=['onset_s', 'offset_s'])
-    for peak in marks.peak_s.drop(whole.index): y[max(0, at(peak) - 150):at(peak) + 150] = UNMARKED
-    for wave in whole.itertuples(): y[at(wave.onset_s):at(wave.offset_s) + 1] = 1 + ('P', 'QRS', 'T').index(wave.wave)
+    for peak in marks.peak_s.drop(whole.index):
+        y[max(0, at(peak) - 150) : at(peak) + 150] = UNMARKED
+    for wave in whole.itertuples():
+        y[at(wave.onset_s) : at(wave.offset_s) + 1] = 1 + ('P', 'QRS', 'T').index(wave.wave)
     return y
 
 def _group(text):
     "One word for a record, the rarest finding first."
-    for word, group in ((' pacing', 'paced'), ('flutter', 'flutter'), ('atrial fibrillation', 'fibrillation'), ('ii degree av', 'block'),
-                        ('ventricular extrasystole', 'pvc'), ('atrial extrasystole', 'ectopic'), ('wandering', 'ectopic')):
-        if word in text: return group
+    for word, group in (
+        (' pacing', 'paced'),
+        ('flutter', 'flutter'),
+        ('atrial fibrillation', 'fibrillation'),
+        ('ii degree av', 'block'),
+        ('ventricular extrasystole', 'pvc'),
+        ('atrial extrasystole', 'ectopic'),
+        ('wandering', 'ectopic'),
+    ):
+        if word in text:
+            return group
     return 'other'
 
 def deal_folds(
@@ -61,7 +85,10 @@ def deal_folds(
     n:int=5, # How many folds
 )->np.ndarray: # Fold of each record
     "Deal the records (one a subject) out to folds, group by group, shuffled with a fixed seed."
-    rng, fold, dealt, groups = np.random.default_rng(0), np.zeros(len(groups), int), 0, np.asarray(groups)
+    rng = np.random.default_rng(0)
+    fold = np.zeros(len(groups), int)
+    dealt = 0
+    groups = np.asarray(groups)
     for group in np.unique(groups):
         index = rng.permutation(np.flatnonzero(groups == group))
         fold[index] = (dealt + np.arange(len(index))) % n
@@ -69,10 +96,17 @@ def deal_folds(
     return fold
 
 # %% ../../nbs/training/00_delineator.ipynb #98a5a3fa
-def _chance(p, n, g): return (torch.rand(n, 1, generator=g) < p).float()
-def _between(low, high, n, g): return low + (high - low)*torch.rand(n, 1, generator=g)
-def _log_between(low, high, n, g): return torch.exp(_between(math.log(low), math.log(high), n, g))
-def _slow(n, knots, size, g): return F.interpolate(torch.randn(n, 1, knots, generator=g), size, mode='linear')[:, 0]
+def _chance(p, n, g):
+    return (torch.rand(n, 1, generator=g) < p).float()
+
+def _between(low, high, n, g):
+    return low + (high - low)*torch.rand(n, 1, generator=g)
+
+def _log_between(low, high, n, g):
+    return torch.exp(_between(math.log(low), math.log(high), n, g))
+
+def _slow(n, knots, size, g):
+    return F.interpolate(torch.randn(n, 1, knots, generator=g), size, mode='linear')[:, 0]
 
 def add_wander(
     x:torch.Tensor, # Rows at `RATE`, shape (rows, time), mV
@@ -80,7 +114,10 @@ def add_wander(
 )->torch.Tensor: # Same shape
     "Breathing and motion: two slow sines of 0.05 to 0.6 Hz, up to 0.8 mV each."
     n, t = len(x), torch.arange(x.shape[1])/RATE
-    for _ in range(2): x = x + _chance(.3, n, g)*_log_between(.02, .8, n, g)*torch.sin(2*math.pi*(_between(.05, .6, n, g)*t + _between(0, 1, n, g)))
+    for _ in range(2):
+        x = x + _chance(0.3, n, g)*_log_between(0.02, 0.8, n, g)*torch.sin(
+            2*math.pi*(_between(0.05, 0.6, n, g)*t + _between(0, 1, n, g))
+        )
     return x
 
 def add_mains(
@@ -89,21 +126,28 @@ def add_mains(
 )->torch.Tensor: # Same shape
     "Hum of 50 or 60 Hz, 3 to 80 µV, in one row of five."
     n, t = len(x), torch.arange(x.shape[1])/RATE
-    hertz = 50 + 10*_chance(.5, n, g)
-    return x + _chance(.2, n, g)*_log_between(.003, .08, n, g)*torch.sin(2*math.pi*(hertz*t + _between(0, 1, n, g)))
+    hertz = 50 + 10*_chance(0.5, n, g)
+    return x + _chance(0.2, n, g)*_log_between(0.003, 0.08, n, g)*torch.sin(
+        2*math.pi*(hertz*t + _between(0, 1, n, g))
+    )
 
 def add_muscle(
     x:torch.Tensor, # Rows at `RATE`, shape (rows, time), mV
     g:torch.Generator,
 )->torch.Tensor: # Same shape
-    "Coloured noise, 3 to 60 µV, its power falling with frequency to the power 0 to 1.5; in half of the rows it swells and fades."
+    """Coloured noise, 3 to 60 µV, its power falling with frequency to the power 0 to 1.5; in half of the rows it
+    swells and fades."""
     n, size = x.shape
-    hertz = torch.fft.rfftfreq(size, 1/RATE).clamp(min=.5)
-    noise = torch.fft.irfft(torch.fft.rfft(torch.randn(x.shape, generator=g))*hertz**(-_between(0, .75, n, g)), size)
+    hertz = torch.fft.rfftfreq(size, 1/RATE).clamp(min=0.5)
+    noise = torch.fft.irfft(
+        torch.fft.rfft(torch.randn(x.shape, generator=g))*hertz**(-_between(0, 0.75, n, g)), size
+    )
     noise = noise/noise.std(-1, keepdim=True)
-    swell = .5 + .5*torch.sin(2*math.pi*(_between(.05, .4, n, g)*torch.arange(size)/RATE + _between(0, 1, n, g)))
-    noise = noise*torch.where(_chance(.5, n, g) > 0, swell, torch.ones(()))
-    return x + _chance(.5, n, g)*_log_between(.003, .06, n, g)*noise
+    swell = 0.5 + 0.5*torch.sin(
+        2*math.pi*(_between(0.05, 0.4, n, g)*torch.arange(size)/RATE + _between(0, 1, n, g))
+    )
+    noise = noise*torch.where(_chance(0.5, n, g) > 0, swell, torch.ones(()))
+    return x + _chance(0.5, n, g)*_log_between(0.003, 0.06, n, g)*noise
 
 def limit_bandwidth(
     x:torch.Tensor, # Rows at `RATE`, shape (rows, time), mV
@@ -113,7 +157,7 @@ def limit_bandwidth(
     n, size = x.shape
     hertz = torch.fft.rfftfreq(size, 1/RATE)
     low = torch.fft.irfft(torch.fft.rfft(x)/(1 + (hertz/_between(30, 100, n, g))**4), size)
-    return torch.where(_chance(.25, n, g) > 0, low, x)
+    return torch.where(_chance(0.25, n, g) > 0, low, x)
 
 def drop_lead(
     x:torch.Tensor, # Rows at `RATE`, shape (rows, time), mV
@@ -122,8 +166,8 @@ def drop_lead(
 )->tuple: # Both again
     "The electrode comes off for 0.2 to 2 s: flat, and nothing to be found there."
     n, t = len(x), torch.arange(x.shape[1])/RATE
-    start = _between(-.5, x.shape[1]/RATE, n, g)
-    off = (_chance(.08, n, g) > 0) & (t >= start) & (t < start + _log_between(.2, 2, n, g))
+    start = _between(-0.5, x.shape[1]/RATE, n, g)
+    off = (_chance(0.08, n, g) > 0) & (t >= start) & (t < start + _log_between(0.2, 2, n, g))
     level = x.gather(1, (start*RATE).long().clamp(0, x.shape[1] - 1))
     return torch.where(off, level, x), torch.where(off & (y != UNMARKED), 0, y)
 
@@ -131,26 +175,43 @@ def fibrillate(
     x:torch.Tensor, # Rows at `RATE`, shape (rows, time), mV, without P
     g:torch.Generator,
 )->torch.Tensor: # Same shape
-    "Atrial waves of 5 to 200 µV: two rows in three fibrillation (4 to 9 Hz, wandering), else flutter (3.7 to 5.7 Hz, steady)."
+    """Atrial waves of 5 to 200 µV: two rows in three fibrillation (4 to 9 Hz, wandering), else flutter (3.7 to 5.7 Hz,
+    steady)."""
     n, size = x.shape
     flutter = _chance(1/3, n, g)
-    hertz = torch.where(flutter > 0, _between(3.7, 5.7, n, g) + .03*_slow(n, 13, size, g), _between(4, 9, n, g) + .7*_slow(n, 13, size, g))
+    hertz = torch.where(
+        flutter > 0,
+        _between(3.7, 5.7, n, g) + 0.03*_slow(n, 13, size, g),
+        _between(4, 9, n, g) + 0.7*_slow(n, 13, size, g),
+    )
     phase = 2*math.pi*(hertz/RATE).cumsum(1)
-    wave = torch.sin(phase) + _between(0, .6, n, g)*torch.sin(2*phase + _between(0, 6.28, n, g)) + _between(0, .3, n, g)*torch.sin(3*phase + _between(0, 6.28, n, g))
-    return x + _log_between(.005, .2, n, g)*(1 + .4*(1 - flutter)*_slow(n, 13, size, g))*wave
+    wave = (
+        torch.sin(phase)
+        + _between(0, 0.6, n, g)*torch.sin(2*phase + _between(0, 6.28, n, g))
+        + _between(0, 0.3, n, g)*torch.sin(3*phase + _between(0, 6.28, n, g))
+    )
+    return x + _log_between(0.005, 0.2, n, g)*(1 + 0.4*(1 - flutter)*_slow(n, 13, size, g))*wave
 
 # %% ../../nbs/training/00_delineator.ipynb #519fe13e
-CROP = 6*RATE   # samples: LUDB marks about 7 s of each 10 s
+CROP = 6*RATE  # samples: LUDB marks about 7 s of each 10 s
 OVERSAMPLE = {  # how much likelier than other records
-    'fibrillation': 3., 'flutter': 3., 'paced': 3., 'pvc': 3., 'ectopic': 1.5}
+    'fibrillation': 3.0,
+    'flutter': 3.0,
+    'paced': 3.0,
+    'pvc': 3.0,
+    'ectopic': 1.5,
+}
 
 # %% ../../nbs/training/00_delineator.ipynb #082cc646
 def _without_p(signals, classes):
     "The records with each marked P replaced by the line through its ends."
     signals, classes = signals.copy(), classes.copy()
-    for x, y in zip(signals.reshape(-1, signals.shape[-1]), classes.reshape(-1, classes.shape[-1])):
+    for x, y in zip(
+        signals.reshape(-1, signals.shape[-1]), classes.reshape(-1, classes.shape[-1]), strict=False
+    ):
         edge = np.flatnonzero(np.diff(np.r_[0, y == 1, 0]))
-        for a, b in zip(edge[::2], edge[1::2]): x[a:b] = np.linspace(x[a], x[b - 1], b - a)
+        for a, b in zip(edge[::2], edge[1::2], strict=False):
+            x[a:b] = np.linspace(x[a], x[b - 1], b - a)
         y[y == 1] = 0
     return signals, classes
 
@@ -161,8 +222,11 @@ def _diastole(classes):
     return (classes == 0) & (np.take_along_axis(classes, last, -1) == 3)
 
 class Crops:
-    "Random crops of single leads with their classes, disturbed in amplitude and in time; the same seed gives the same crops."
-    def __init__(self,
+    """Random crops of single leads with their classes, disturbed in amplitude and in time; the same seed gives the
+    same crops."""
+
+    def __init__(
+        self,
         signals:np.ndarray, # Shape (records, 12, 5000), 500 Hz, mV
         classes:np.ndarray, # Same shape
         weights, # How likely each record is drawn, relative
@@ -172,42 +236,66 @@ class Crops:
         self.first = torch.from_numpy(np.where(classes != UNMARKED, t, t[-1]).min(-1))
         self.last = torch.from_numpy(np.where(classes != UNMARKED, t, 0).max(-1))
         both = [(x, y, _diastole(y)) for x, y in ((signals, classes), _without_p(signals, classes))]
-        self.signals, self.classes, self.diastole = (torch.from_numpy(np.stack(v)) for v in zip(*both))
-        self.weights, self.generator = torch.as_tensor(np.asarray(weights)), torch.Generator().manual_seed(seed)
+        self.signals, self.classes, self.diastole = (
+            torch.from_numpy(np.stack(v)) for v in zip(*both, strict=False)
+        )
+        self.weights = torch.as_tensor(np.asarray(weights))
+        self.generator = torch.Generator().manual_seed(seed)
 
-    def draw(self,
+    def draw(
+        self,
         n:int, # How many
     )->tuple: # crops (n, CROP) at `RATE`, mV, and their classes
         g = self.generator
         r = torch.multinomial(self.weights, n, True, generator=g)
         lead, other = torch.randint(12, (2, n), generator=g)
-        fibrillating = _chance(.15, n, g)
+        fibrillating = _chance(0.15, n, g)
         f = fibrillating[:, 0].long()
-        x = self.signals[f, r, lead] + _chance(.15, n, g)*_between(0, .3, n, g)*self.signals[f, r, other]   # a little of another lead
-        x, y = self._stretch(x, self.classes[f, r, lead], self.diastole[f, r, lead], fibrillating, self.first[r, lead][:, None], self.last[r, lead][:, None])
+        x = (
+            self.signals[f, r, lead]
+            + _chance(0.15, n, g)*_between(0, 0.3, n, g)*self.signals[f, r, other]
+        )  # a little of another lead
+        x, y = self._stretch(
+            x,
+            self.classes[f, r, lead],
+            self.diastole[f, r, lead],
+            fibrillating,
+            self.first[r, lead][:, None],
+            self.last[r, lead][:, None],
+        )
         x = torch.where(fibrillating > 0, fibrillate(x, g), x)
-        never = _chance(.03, n, g) > 0                                                  # a lead never connected: noise alone
+        never = _chance(0.03, n, g) > 0  # a lead never connected: noise alone
         x, y = torch.where(never, 0, x), torch.where(never, 0, y)
-        x = x*_log_between(.5, 2, n, g)*(1 - 2*_chance(.25, n, g))                      # gain and polarity
+        x = x*_log_between(0.5, 2, n, g)*(1 - 2*_chance(0.25, n, g))  # gain and polarity
         x = add_muscle(add_mains(add_wander(limit_bandwidth(x, g), g), g), g)
         return drop_lead(x, y, g)
 
     def _stretch(self, x, y, diastole, fibrillating, first, last):
         "Resample to `RATE` at an uneven pace and cut out `CROP` samples."
         g, n, size = self.generator, *x.shape
-        stretch = torch.where(_chance(.6, n, g) > 0, _log_between(.7, 1.4, n, g), torch.ones(()))
-        uneven = torch.where(fibrillating > 0, _between(.1, .3, n, g), _chance(.3, n, g)*_between(0, .15, n, g))
-        rest = torch.where(_chance(.4, n, g) > 0, _log_between(.1, 2, n, g), torch.ones(()))
-        lasts = stretch/2*torch.exp(uneven*_slow(n, 17, size, g))                       # new samples for each old one
-        ragged = _between(0, .6, n, g)*(fibrillating > 0)*_slow(n, 17, size, g)
+        stretch = torch.where(_chance(0.6, n, g) > 0, _log_between(0.7, 1.4, n, g), torch.ones(()))
+        uneven = torch.where(
+            fibrillating > 0, _between(0.1, 0.3, n, g), _chance(0.3, n, g)*_between(0, 0.15, n, g)
+        )
+        rest = torch.where(_chance(0.4, n, g) > 0, _log_between(0.1, 2, n, g), torch.ones(()))
+        lasts = stretch/2*torch.exp(uneven*_slow(n, 17, size, g))  # new samples for each old one
+        ragged = _between(0, 0.6, n, g)*(fibrillating > 0)*_slow(n, 17, size, g)
         when = torch.where(diastole, lasts*rest*torch.exp(ragged), lasts).cumsum(1)
-        low, high = torch.where(fibrillating > 0, first, 0), torch.where(fibrillating > 0, last, size - 1)   # unmarked P at the ends were not taken out
+        # unmarked P at the ends were not taken out
+        low = torch.where(fibrillating > 0, first, 0)
+        high = torch.where(fibrillating > 0, last, size - 1)
         start, stop = when.gather(1, low), when.gather(1, high)
-        at = start + (stop - start - CROP).clamp(min=0)*_between(-.05, 1.05, n, g).clamp(0, 1) + torch.arange(CROP)
+        at = (
+            start
+            + (stop - start - CROP).clamp(min=0)*_between(-0.05, 1.05, n, g).clamp(0, 1)
+            + torch.arange(CROP)
+        )
         inside, at = at <= stop, torch.minimum(at, stop).contiguous()
         i = torch.searchsorted(when, at, right=True).clamp(1, size - 1) - 1
         part = ((at - when.gather(1, i))/(when.gather(1, i + 1) - when.gather(1, i))).clamp(0, 1)
-        return torch.lerp(x.gather(1, i), x.gather(1, i + 1), part), torch.where(inside, y.gather(1, i + (part > .5)).long(), UNMARKED)
+        return torch.lerp(x.gather(1, i), x.gather(1, i + 1), part), torch.where(
+            inside, y.gather(1, i + (part > 0.5)).long(), UNMARKED
+        )
 
 # %% ../../nbs/training/00_delineator.ipynb #6ceb355a
 def delineation_loss(
@@ -219,12 +307,13 @@ def delineation_loss(
     p = logits.softmax(1)[:, 1:]*known[:, None]
     q = torch.stack([(y == k).float() for k in (1, 2, 3)], 1)
     dice = (2*(p*q).sum((0, 2)) + 1)/(p.sum((0, 2)) + q.sum((0, 2)) + 1)
-    return F.cross_entropy(logits, y, ignore_index=UNMARKED) + .5*(1 - dice).mean()
+    return F.cross_entropy(logits, y, ignore_index=UNMARKED) + 0.5*(1 - dice).mean()
 
 # %% ../../nbs/training/00_delineator.ipynb #6b71d2fb
 def _save_whole(save, path):
     "Write beside, then rename: never half there."
-    save(f'{path}.part'); os.replace(f'{path}.part', path)
+    save(f'{path}.part')
+    os.replace(f'{path}.part', path)
 
 def train_delineator(
     table:pd.DataFrame, # From `read_ludb`, or of your own: a row a record, column group
@@ -238,32 +327,51 @@ def train_delineator(
     checkpoint_every:int=250, # Steps
     progress:bool=True, # Show a progress bar?
 )->Path: # The weights' path
-    """Train a delineator; killed at any moment, the same call goes on where the last checkpoint is, to the same weights."""
+    """Train a delineator; killed at any moment, the same call goes on where the last checkpoint is, to the same
+    weights."""
     from safetensors.torch import save_file
     from tqdm.auto import tqdm
-    out = Path(out); checkpoint = out.with_suffix('.checkpoint')
+
+    out = Path(out)
+    checkpoint = out.with_suffix('.checkpoint')
     keep = np.ones(len(table), bool) if fold is None else deal_folds(table.group) != fold
-    crops = Crops(signals[keep], classes[keep], table.group[keep].map(OVERSAMPLE).fillna(1.), seed)
+    crops = Crops(signals[keep], classes[keep], table.group[keep].map(OVERSAMPLE).fillna(1.0), seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = Delineator()
     mean, step = copy.deepcopy(net).eval(), 0
-    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=.02)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        net.load_state_dict(state['net']); mean.load_state_dict(state['mean']); optimiser.load_state_dict(state['optimiser'])
-        crops.generator.set_state(state['crops']); step = state['step']
+        net.load_state_dict(state['net'])
+        mean.load_state_dict(state['mean'])
+        optimiser.load_state_dict(state['optimiser'])
+        crops.generator.set_state(state['crops'])
+        step = state['step']
     with tqdm(total=steps, initial=step, unit='step', disable=not progress) as bar:
         while step < steps:
-            for group in optimiser.param_groups: group['lr'] = 3e-3*min(1, (step + 1)/100)*(.5 + .5*math.cos(math.pi*step/steps)) + 1e-6
+            for group in optimiser.param_groups:
+                group['lr'] = (
+                    3e-3*min(1, (step + 1)/100)*(0.5 + 0.5*math.cos(math.pi*step/steps)) + 1e-6
+                )
             x, y = crops.draw(batch)
             loss = delineation_loss(net(x), y)
-            optimiser.zero_grad(); loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
-            optimiser.step(); step += 1; bar.update(); bar.set_postfix(loss=f'{loss.item():.3f}')
-            running_mean(mean, net, min(.995, step/(step + 10)))
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            step += 1
+            bar.update()
+            bar.set_postfix(loss=f'{loss.item():.3f}')
+            running_mean(mean, net, min(0.995, step/(step + 10)))
             if step % checkpoint_every == 0 or step == steps:
-                state = dict(net=net.state_dict(), mean=mean.state_dict(), optimiser=optimiser.state_dict(), crops=crops.generator.get_state(), step=step)
-                _save_whole(lambda path: torch.save(state, path), checkpoint)
+                state = dict(
+                    net=net.state_dict(),
+                    mean=mean.state_dict(),
+                    optimiser=optimiser.state_dict(),
+                    crops=crops.generator.get_state(),
+                    step=step,
+                )
+                _save_whole(functools.partial(torch.save, state), checkpoint)
     _save_whole(lambda path: save_file(mean.state_dict(), path), out)
     return out

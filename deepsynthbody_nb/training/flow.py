@@ -9,15 +9,18 @@ __all__ = ['beats_of', 'Hearts', 'hidden', 'flow_loss', 'FlowLesson']
 
 # %% ../../nbs/training/07_flow.ipynb #50847277
 import copy
-import numpy as np, torch
+
+import numpy as np
+import torch
+
 from ..catalogue.card import Card
 from ..classifiers.labels import SUPERCLASSES
 from ..generators.flow import BEATS, Dropout, Flow, draw_ecgs, places
 from ..records.provenance import made
+from ..signals.retiming import Loop, loops_of, retimed
 from .averaging import running_mean
 from .gan import Team, stream
 from .lesson import Lesson
-from ..signals.retiming import Loop, loops_of, retimed
 
 # %% ../../nbs/training/07_flow.ipynb #b3551d1c
 def beats_of(loop:Loop)->tuple: # Shapes (beats, 8, 120), mV, and lengths of the parts (beats, 4), s
@@ -26,56 +29,129 @@ def beats_of(loop:Loop)->tuple: # Shapes (beats, 8, 120), mV, and lengths of the
     part, within = places().floor().long().numpy(), (places() % 1).numpy()
     at, n = begin[:, part] + within*loop.parts[:, part], loop.values.shape[1]
     left, share = np.floor(at).astype(int), torch.from_numpy((at % 1).astype('float32'))
-    read = lambda values: torch.lerp(values[:, left % n], values[:, (left + 1) % n], share).permute(1, 0, 2)
+
+    def read(values):
+        return torch.lerp(values[:, left % n], values[:, (left + 1) % n], share).permute(1, 0, 2)
+
     smooth = torch.stack([loop.values.roll(k, 1) for k in range(-3, 4)]).mean(0)
-    return torch.where(torch.from_numpy(part == 1), read(loop.values), read(smooth)), torch.from_numpy(loop.parts/loop.rate).float()
+    return torch.where(torch.from_numpy(part == 1), read(loop.values), read(smooth)), torch.from_numpy(
+        loop.parts/loop.rate
+    ).float()
 
 # %% ../../nbs/training/07_flow.ipynb #97749b32
 class Hearts:
-    "Beats of records, again and again in other ways, with what is known of each; records with fewer than four beats are left out. With elsewhere and mixed 0 they are shown as they are."
+    """Beats of records, again and again in other ways, with what is known of each; records with fewer than four beats
+    are left out.
+
+    With elsewhere and mixed 0 they are shown as they are."""
+
     def __init__(self, records, progress:bool=False):
-        if records.ecg.shape[1:] != (8, 5000): raise ValueError(f"the conditional generator learns from 8 leads of 5000 samples; these records have the shape {records.ecg.shape[1:]}. read_records(..., rate=500, seconds=10, leads=8) makes them so")
+        if records.ecg.shape[1:] != (8, 5000):
+            raise ValueError(
+                "the conditional generator learns from 8 leads of 5000 samples; these records have the shape "
+                f"{records.ecg.shape[1:]}. read_records(..., rate=500, seconds=10, leads=8) makes them so"
+            )
         loops = loops_of(records.ecg, progress)
-        if not loops: raise ValueError(f"none of these {len(records)} records has four whole beats; there is nothing to learn from")
-        self.beats, table = [beats_of(loop) for loop in loops.values()], records.table.iloc[list(loops)]
-        number = lambda c: torch.tensor(table[c].to_numpy('float32'))
-        self.known = dict(superclass=torch.stack([number(c) for c in SUPERCLASSES], 1), sex=number('sex'), age=number('age'))
+        if not loops:
+            raise ValueError(
+                f"none of these {len(records)} records has four whole beats; there is nothing to learn from"
+            )
+        self.beats = [beats_of(loop) for loop in loops.values()]
+        table = records.table.iloc[list(loops)]
+
+        def number(c):
+            return torch.tensor(table[c].to_numpy('float32'))
+
+        self.known = dict(
+            superclass=torch.stack([number(c) for c in SUPERCLASSES], 1),
+            sex=number('sex'),
+            age=number('age'),
+        )
         told = self.known['superclass'].nan_to_num()
-        rare = told.sum(0).clamp(min=1)**-.5
+        rare = told.sum(0).clamp(min=1)**-0.5
         self.mean = [(shapes.mean(0), parts.log().mean(0)) for shapes, parts in self.beats]
         findings, alike = [str(own) for own in self.known['superclass'].tolist()], {}
-        for k, own in enumerate(findings): alike.setdefault(own, []).append(k)
-        self.alike = [alike[own] for own in findings]                        # records of the same findings
-        self.weights = torch.where(told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min())
+        for k, own in enumerate(findings):
+            alike.setdefault(own, []).append(k)
+        self.alike = [alike[own] for own in findings]  # records of the same findings
+        self.weights = torch.where(
+            told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min()
+        )
 
-    def batch(self, n:int, draw:torch.Generator, elsewhere:float=.6, mixed:float=1): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known; at another rate? (n,)
+    def batch(
+        self, n: int, draw: torch.Generator, elsewhere: float = 0.6, mixed: float = 1
+    ): # shapes (n, beats, 8, 120), parts (n, beats, 4), there (n, beats); what is known; at another rate? (n,)
         rows = torch.multinomial(self.weights, n, replacement=True, generator=draw)
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw)))
-        others, toward = torch.tensor([self.alike[i][rng.integers(len(self.alike[i]))] for i in rows.tolist()]), torch.rand(n, generator=draw)*mixed/2
+        others = torch.tensor([self.alike[i][rng.integers(len(self.alike[i]))] for i in rows.tolist()])
+        toward = torch.rand(n, generator=draw)*mixed/2
         away = torch.rand(n, generator=draw) < elsewhere
-        shapes, parts, there = (torch.stack(v) for v in zip(*(self.seen(*of, rng) for of in zip(rows.tolist(), others.tolist(), toward.tolist(), away.tolist()))))
-        normal = lambda *shape: torch.randn(*shape, generator=draw)
-        shapes = (torch.eye(8) + .05*mixed*normal(n, 1, 8, 8))@shapes*torch.exp(mixed*(.15*normal(n, 1, 1, 1) + .06*normal(n, 1, 8, 1)))
-        known = {k: v[rows] for k, v in self.known.items()} | dict(heart_rate_bpm=60*there.sum(1)/(parts.sum(2)*there).sum(1))
-        return (shapes, parts, there), known | dict(age=torch.lerp(known['age'], self.known['age'][others], toward)), away
+        shapes, parts, there = (
+            torch.stack(v)
+            for v in zip(
+                *(
+                    self.seen(*of, rng)
+                    for of in zip(
+                        rows.tolist(), others.tolist(), toward.tolist(), away.tolist(), strict=False
+                    )
+                ),
+                strict=False,
+            )
+        )
+
+        def normal(*shape):
+            return torch.randn(*shape, generator=draw)
+
+        shapes = (
+            (torch.eye(8) + 0.05*mixed*normal(n, 1, 8, 8))
+            @ shapes
+            * torch.exp(mixed*(0.15*normal(n, 1, 1, 1) + 0.06*normal(n, 1, 8, 1)))
+        )
+        known = {k: v[rows] for k, v in self.known.items()} | dict(
+            heart_rate_bpm=60*there.sum(1)/(parts.sum(2)*there).sum(1)
+        )
+        return (
+            (shapes, parts, there),
+            known | dict(age=torch.lerp(known['age'], self.known['age'][others], toward)),
+            away,
+        )
 
     def seen(self, i, j, toward, away, rng): # record i, another way, and a little as record j
-        shapes, parts = self.beats[i][0] + toward*(self.mean[j][0] - self.mean[i][0]), self.beats[i][1]*(toward*(self.mean[j][1] - self.mean[i][1])).exp()
+        shapes = self.beats[i][0] + toward*(self.mean[j][0] - self.mean[i][0])
+        parts = self.beats[i][1]*(toward*(self.mean[j][1] - self.mean[i][1])).exp()
         beats, own, wanted = len(parts), float(60/parts.sum(1).mean()), None
-        if away: wanted = own*np.exp(.12*rng.standard_normal()) if rng.random() < .5 else np.clip(np.exp(rng.uniform(np.log(30), np.log(160))), .45*own, 2.2*own)
+        if away:
+            wanted = (
+                own*np.exp(0.12*rng.standard_normal())
+                if rng.random() < 0.5
+                else np.clip(np.exp(rng.uniform(np.log(30), np.log(160))), 0.45*own, 2.2*own)
+            )
         order = (rng.integers(beats) + np.arange(BEATS)) % beats
-        new = retimed(500*parts.numpy(), 1 if wanted is None else own/wanted, np.exp(.03*rng.standard_normal()))/500
-        return shapes[order], torch.from_numpy(new[order]).float(), torch.arange(BEATS) < (beats if rng.random() < .5 else BEATS)
+        new = (
+            retimed(
+                500*parts.numpy(),
+                1 if wanted is None else own/wanted,
+                np.exp(0.03*rng.standard_normal()),
+            )
+            / 500
+        )
+        return (
+            shapes[order],
+            torch.from_numpy(new[order]).float(),
+            torch.arange(BEATS) < (beats if rng.random() < 0.5 else BEATS),
+        )
 
 # %% ../../nbs/training/07_flow.ipynb #ebdb2052
 def hidden(c:dict, away:torch.Tensor, draw:torch.Generator): # the same, some entries NaN
     "Leave out entries of conditions at random; the heart rate only of records that are shown at their own."
     n = len(c['sex'])
-    chance, all_of_it = torch.rand(n, 4, generator=draw), torch.rand(n, generator=draw) < .15
+    chance = torch.rand(n, 4, generator=draw)
+    all_of_it = torch.rand(n, generator=draw) < 0.15
     out = {}
-    for k, (name, rate) in enumerate(dict(superclass=.1, sex=.15, age=.15, heart_rate_bpm=.25).items()):
+    for k, (name, rate) in enumerate(dict(superclass=0.1, sex=0.15, age=0.15, heart_rate_bpm=0.25).items()):
         gone = (chance[:, k] < rate) | all_of_it
-        if name == 'heart_rate_bpm': gone &= ~away
+        if name == 'heart_rate_bpm':
+            gone &= ~away
         out[name] = torch.where(gone[:, None] if c[name].ndim == 2 else gone, torch.nan, c[name])
     return out
 
@@ -83,27 +159,38 @@ def flow_loss(
     flow:Flow,
     z:torch.Tensor, # Hearts and beats, (n, 1 + beats, numbers)
     there:torch.Tensor, # Which beats there are, (n, beats)
-    c:dict, t:torch.Tensor, noise:torch.Tensor, # Condition, times (n,), and what the walks begin with
+    c:dict,
+    t:torch.Tensor,
+    noise:torch.Tensor, # Condition, times (n,), and what the walks begin with
 )->torch.Tensor: # Shape (n,)
     "Mean squared error of the velocity: of the heart, and of the beats that there are."
-    apart = ((flow.velocity(torch.lerp(noise, z, t[:, None, None]), t, c, there) - (z - noise))**2).mean(2)
+    apart = ((flow.velocity(torch.lerp(noise, z, t[:, None, None]), t, c, there) - (z - noise))**2).mean(
+        2
+    )
     return (apart[:, 0] + (apart[:, 1:]*there).sum(1)/there.sum(1))/2
 
 # %% ../../nbs/training/07_flow.ipynb #7a9cb9e4
 class FlowLesson(Lesson):
     "A conditional generator, trained on records."
+
     ships = 'mean'
 
-    def __init__(self,
+    def __init__(
+        self,
         records, # `Records`: eight leads, 10 s at 500 Hz
         card:Card, # Its `network` counts, and the usual settings of its `lesson`
         *,
         steps:int=3200, # The learning rate falls over the last half
-        batch:int=64, learning_rate:float=1e-3, seed:int=0,
+        batch:int=64,
+        learning_rate:float=1e-3,
+        seed:int=0,
         fabric=None, # lightning Fabric, for other devices and several processes
         progress:bool=False,
     ):
-        self.hearts, self.seed, self.steps, self.rate = Hearts(records, progress), seed, steps, learning_rate
+        self.hearts = Hearts(records, progress)
+        self.seed = seed
+        self.steps = steps
+        self.rate = learning_rate
         self.reference = records.ecg
         self.team = Team(fabric, batch)
         with torch.random.fork_rng(devices=[]):
@@ -111,28 +198,48 @@ class FlowLesson(Lesson):
             flow = card.function('network')()
         flow.codec.learn(*self.hearts.batch(max(512, 2*len(self.hearts.beats)), stream(seed, -1))[0])
         for part in [] if self.team.alone else flow.velocity.modules():
-            if isinstance(part, Dropout): part.whole, part.rows = batch, self.team.rows
-        self.networks = dict(flow=self.team.put(flow), mean=self.team.put(copy.deepcopy(flow)).requires_grad_(False).eval())
-        self.optimisers = dict(velocity=torch.optim.AdamW(flow.velocity.parameters(), learning_rate, (.9, .98), weight_decay=.01))
+            if isinstance(part, Dropout):
+                part.whole, part.rows = batch, self.team.rows
+        self.networks = dict(
+            flow=self.team.put(flow), mean=self.team.put(copy.deepcopy(flow)).requires_grad_(False).eval()
+        )
+        self.optimisers = dict(
+            velocity=torch.optim.AdamW(
+                flow.velocity.parameters(), learning_rate, (0.9, 0.98), weight_decay=0.01
+            )
+        )
 
     def step(self, k:int)->dict: # numbers of this step, by name
         "Show a batch, and follow the loss."
-        (flow, mean), (optimiser,), team, draw = self.networks.values(), self.optimisers.values(), self.team, stream(self.seed, k)
-        mine = lambda v: team.put(v[team.rows])
+        (flow, mean), (optimiser,), team, draw = (
+            self.networks.values(),
+            self.optimisers.values(),
+            self.team,
+            stream(self.seed, k),
+        )
+
+        def mine(v):
+            return team.put(v[team.rows])
+
         beats, c, away = self.hearts.batch(team.batch, draw)
-        with torch.no_grad(): z, there = flow.codec.encode(*map(mine, beats)), mine(beats[2])
+        with torch.no_grad():
+            z, there = flow.codec.encode(*map(mine, beats)), mine(beats[2])
         c = {name: mine(v) for name, v in hidden(c, away, draw).items()}
-        t, noise = mine(torch.randn(team.batch, generator=draw).sigmoid()), mine(torch.randn(team.batch, *z.shape[1:], generator=draw))
-        for group in optimiser.param_groups: group['lr'] = self.rate*min(1, (k + 1)/min(200, 1 + self.steps//10), max(.01, 2*(1 - k/self.steps)))
+        t = mine(torch.randn(team.batch, generator=draw).sigmoid())
+        noise = mine(torch.randn(team.batch, *z.shape[1:], generator=draw))
+        for group in optimiser.param_groups:
+            group['lr'] = self.rate*min(
+                1, (k + 1)/min(200, 1 + self.steps//10), max(0.01, 2*(1 - k/self.steps))
+            )
         optimiser.zero_grad()
         with torch.random.fork_rng(), team.cast():
-            torch.manual_seed(draw.initial_seed())                               # dropout is chance, too
+            torch.manual_seed(draw.initial_seed())  # dropout is chance, too
             loss = flow_loss(flow, z, there, c, t, noise).mean()
         loss.backward()
         team.share(flow.velocity)
-        gradient = torch.nn.utils.clip_grad_norm_(flow.velocity.parameters(), 1.)
+        gradient = torch.nn.utils.clip_grad_norm_(flow.velocity.parameters(), 1.0)
         optimiser.step()
-        keep = min(.999, (k + 1)/(k + 10))
+        keep = min(0.999, (k + 1)/(k + 10))
         running_mean(mean.velocity, flow.velocity, keep)
         return dict(loss=float(team.mean(loss.detach())), gradient=float(gradient))
 

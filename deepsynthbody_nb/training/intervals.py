@@ -9,8 +9,12 @@ __all__ = ['OTHERS', 'disturbed', 'waves_in', 'other_hearts', 'train_regressor']
 
 # %% ../../nbs/training/04_intervals.ipynb #2275b27d
 import math
-import numpy as np, pandas as pd, torch
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+
 from ..classifiers.resnet import Regressor
 from .classifier import read_off
 
@@ -23,27 +27,47 @@ def disturbed(
 )->tuple: # Signals (n, 8, 700) or (n, 8, 600), and their measures
     "Records as if of other hearts, taken with other electrodes, and what would be measured of them."
     n, leads, time = x.shape
-    uniform, normal = (lambda *s: torch.rand(*s, generator=generator)), (lambda *s: torch.randn(*s, generator=generator))
+
+    def uniform(*s):
+        return torch.rand(*s, generator=generator)
+
+    def normal(*s):
+        return torch.randn(*s, generator=generator)
+
     beat, amplitude = model.view == 'beat', model.target.endswith('_mv')
-    speed = torch.exp(.35*(2*uniform(n) - 1))                                 # 0.7 to 1.4 times
-    if beat: length = time; at = 200 + 6*normal(n, 1) + (torch.arange(time) - 200)*speed[:, None]         # the middle of QRS is sample 200
+    speed = torch.exp(0.35*(2*uniform(n) - 1))  # 0.7 to 1.4 times
+    if beat:
+        length = time
+        at = (
+            200 + 6*normal(n, 1) + (torch.arange(time) - 200)*speed[:, None]
+        )  # the middle of QRS is sample 200
     else:
         length = 700
-        uneven = .4*(model.target == 'heart_rate_bpm')
-        swing = uneven*uniform(n, 1, 1)*(uniform(n, 1, 1) < .6)*normal(n, 1, 14)  # arrhythmia: each half second is played at a speed of its own
-        at = F.pad((speed[:, None]*torch.exp(F.interpolate(swing, length - 1, mode='linear')[:, 0])).cumsum(1), (1, 0))
+        uneven = 0.4*(model.target == 'heart_rate_bpm')
+        swing = (
+            uneven*uniform(n, 1, 1)*(uniform(n, 1, 1) < 0.6)*normal(n, 1, 14)
+        )  # arrhythmia: each half second is played at a speed of its own
+        at = F.pad(
+            (speed[:, None]*torch.exp(F.interpolate(swing, length - 1, mode='linear')[:, 0])).cumsum(1),
+            (1, 0),
+        )
         at = at*((time - 1.01)/at[:, -1:]).clamp(max=1)
-        span = at[:, -1]; speed = span/(length - 1)
+        span = at[:, -1]
+        speed = span/(length - 1)
         at = at + (uniform(n)*(time - 1.01 - span))[:, None]
     x = read_off(x, at.clamp(0, time - 1.01))
-    gain, each = torch.exp(.35*normal(n, 1, 1)), torch.exp(.3*normal(n, leads, 1))
-    if amplitude: each[:, model.leads.index(model.target.split('_')[-2])] = 1; y = y*gain[:, 0, 0]
+    gain, each = torch.exp(0.35*normal(n, 1, 1)), torch.exp(0.3*normal(n, leads, 1))
+    if amplitude:
+        each[:, model.leads.index(model.target.split('_')[-2])] = 1
+        y = y*gain[:, 0, 0]
     else:
         y = y*speed if model.target == 'heart_rate_bpm' else y/speed
-        x = (torch.eye(leads) + .25*normal(n, leads, leads)*(uniform(n, 1, 1) < .6))@x
-    noise, wander, rate = (.006, .04, 500) if beat else (.02, .15, 100)       # mV, mV, Hz
+        x = (torch.eye(leads) + 0.25*normal(n, leads, leads)*(uniform(n, 1, 1) < 0.6))@x
+    noise, wander, rate = (0.006, 0.04, 500) if beat else (0.02, 0.15, 100)  # mV, mV, Hz
     x = x*gain*each + noise*uniform(n, leads, 1)*normal(n, leads, length)
-    x = x + wander*uniform(n, leads, 1)*torch.sin(2*math.pi*((.05 + .4*uniform(n, 1, 1))*torch.arange(length)/rate + uniform(n, leads, 1)))
+    x = x + wander*uniform(n, leads, 1)*torch.sin(
+        2*math.pi*((0.05 + 0.4*uniform(n, 1, 1))*torch.arange(length)/rate + uniform(n, leads, 1))
+    )
     return x, y
 
 # %% ../../nbs/training/04_intervals.ipynb #5af9d03d
@@ -54,14 +78,17 @@ def waves_in(
     "The waves over all leads, beat by beat."
     own = marks[marks.lead.eq('all') & (marks.beat >= 0) & marks.record.isin(records)]
     wide = own.pivot_table(index=['record', 'beat'], columns='wave', values=['onset_s', 'offset_s'])
-    wide = wide.reindex(columns=[(side, wave) for wave in ('P', 'QRS', 'T') for side in ('onset_s', 'offset_s')]).dropna(subset=[('onset_s', 'QRS'), ('offset_s', 'QRS')])
+    wide = wide.reindex(
+        columns=[(side, wave) for wave in ('P', 'QRS', 'T') for side in ('onset_s', 'offset_s')]
+    ).dropna(subset=[('onset_s', 'QRS'), ('offset_s', 'QRS')])
     each = {record: part.to_numpy() for record, part in wide.groupby(level='record')}
     out = np.full((len(records), max(map(len, each.values()), default=1), 6), np.nan, 'float32')
-    for row, record in zip(out, records): row[:len(each.get(record, ()))] = each.get(record, np.empty((0, 6)))
+    for row, record in zip(out, records, strict=False):
+        row[: len(each.get(record, ()))] = each.get(record, np.empty((0, 6)))
     return out
 
 # %% ../../nbs/training/04_intervals.ipynb #b066c076
-OTHERS = ('pr_ms', 'qrs_ms', 't_amplitude_II_mv')      # measures of which it is known what they become
+OTHERS = ('pr_ms', 'qrs_ms', 't_amplitude_II_mv')  # measures of which it is known what they become
 
 # %% ../../nbs/training/04_intervals.ipynb #53fbc8d0
 def other_hearts(
@@ -73,42 +100,87 @@ def other_hearts(
 )->tuple: # Signals, same shape, and their measures
     "Records as if QRS were wider or narrower, P earlier or later, QRS and T of other size and direction."
     n, leads, time = x.shape
-    uniform, normal = (lambda *s: torch.rand(*s, generator=generator)), (lambda *s: torch.randn(*s, generator=generator))
-    some, rate = (lambda share, *s: (uniform(*s) < share).float()), 500 if model.view == 'beat' else 100
-    wider = torch.exp(some(.6, n)*(.15 + .45*uniform(n))*torch.where(uniform(n) < .8, 1., -.5))
-    earlier = some(.6, n)*(.13*uniform(n) - .04)*rate
+
+    def uniform(*s):
+        return torch.rand(*s, generator=generator)
+
+    def normal(*s):
+        return torch.randn(*s, generator=generator)
+
+    def some(share, *s):
+        return (uniform(*s) < share).float()
+
+    rate = 500 if model.view == 'beat' else 100
+    wider = torch.exp(some(0.6, n)*(0.15 + 0.45*uniform(n))*torch.where(uniform(n) < 0.8, 1.0, -0.5))
+    earlier = some(0.6, n)*(0.13*uniform(n) - 0.04)*rate
     old, new, wider, earlier = _moved(waves, wider, earlier, rate)
     p = torch.arange(float(time)).expand(n, -1).contiguous()
     k = torch.searchsorted(new, p).clamp(1, new.shape[1] - 1)
     (a, b), (begin, end) = ((v.gather(1, k - 1), v.gather(1, k)) for v in (new, old))
     x = read_off(x, (begin + (p - a)*(end - begin)/(b - a).clamp(min=1e-3)).clamp(0, time - 1.01))
     q_on, q_off, t_off = (new[:, 1:-1].unflatten(1, (-1, 6))[..., i, None] for i in (2, 3, 5))
-    within = lambda begin, end, soft: (torch.sigmoid((p[:, None] - begin)/soft)*torch.sigmoid((end - p[:, None])/soft)).sum(1).clamp(max=1)[:, None]
-    before = within(q_on - .03*rate, q_on - .01*rate, .002*rate)
+
+    def within(begin, end, soft):
+        return (
+            (torch.sigmoid((p[:, None] - begin)/soft)*torch.sigmoid((end - p[:, None])/soft))
+            .sum(1)
+            .clamp(max=1)[:, None]
+        )
+
+    before = within(q_on - 0.03*rate, q_on - 0.01*rate, 0.002*rate)
     line = (x*before).sum(-1, keepdim=True)/before.sum(-1, keepdim=True).clamp(min=1e-3)
-    leadwise = lambda flipped: torch.exp(some(.5, n, 1)*.3*normal(n, leads))*(1 - 2*some(flipped, n, leads))
-    taller = torch.exp(some(.6, n)*.7*normal(n))*(1 - 2*some(.2, n))
-    t, qrs = taller[:, None]*leadwise(.05), torch.exp(some(.5, n, 1)*.5*normal(n, 1))*leadwise(.15)
+
+    def leadwise(flipped):
+        return torch.exp(some(0.5, n, 1)*0.3*normal(n, leads))*(1 - 2*some(flipped, n, leads))
+
+    taller = torch.exp(some(0.6, n)*0.7*normal(n))*(1 - 2*some(0.2, n))
+    t = taller[:, None]*leadwise(0.05)
+    qrs = torch.exp(some(0.5, n, 1)*0.5*normal(n, 1))*leadwise(0.15)
     t[:, model.leads.index('II')] = taller
-    change = (1 + (t - 1)[..., None]*within(q_off + .036*rate, t_off + .03*rate, .008*rate))*(1 + (qrs - 1)[..., None]*within(q_on - .006*rate, q_off + .006*rate, .003*rate))
-    return line + (x - line)*change, {'qrs_ms': y*wider, 'pr_ms': y + 1000/rate*earlier}.get(model.target, y*taller)
+    change = (1 + (t - 1)[..., None]*within(q_off + 0.036*rate, t_off + 0.03*rate, 0.008*rate))*(
+        1 + (qrs - 1)[..., None]*within(q_on - 0.006*rate, q_off + 0.006*rate, 0.003*rate)
+    )
+    return line + (x - line)*change, {'qrs_ms': y*wider, 'pr_ms': y + 1000/rate*earlier}.get(
+        model.target, y*taller
+    )
 
 def _moved(waves, wider, earlier, rate):
-    "The ends of all waves in order, before and after, shape (n, 6·beats + 2); and what of the changes there was room for."
+    """The ends of all waves in order, before and after, shape (n, 6·beats + 2); and what of the changes there was room
+    for."""
     p_on, p_off, q_on, q_off, t_on, t_off = waves.unbind(2)
-    q_on, q_off = (torch.where(v.isnan(), 1e5 + 6*torch.arange(v.shape[1])*rate, v) for v in (q_on, q_off))       # beats that are not there: far away
-    filled = lambda v, instead: torch.where(v.isnan() | (q_on > 5e4), instead, v)
-    p_on, p_off = filled(p_on, q_on - .16*rate), filled(p_off, q_on - .06*rate)
-    t_on, t_off = filled(t_on, q_off + .12*rate), filled(t_off, q_off + .3*rate)
+    q_on, q_off = (
+        torch.where(v.isnan(), 1e5 + 6*torch.arange(v.shape[1])*rate, v) for v in (q_on, q_off)
+    )  # beats that are not there: far away
+
+    def filled(v, instead):
+        return torch.where(v.isnan() | (q_on > 5e4), instead, v)
+
+    p_on, p_off = filled(p_on, q_on - 0.16*rate), filled(p_off, q_on - 0.06*rate)
+    t_on, t_off = filled(t_on, q_off + 0.12*rate), filled(t_off, q_off + 0.3*rate)
     grown = (wider[:, None] - 1)*(q_off - q_on)/2
-    earlier = torch.maximum(earlier, -.7*(q_on - p_off).amin(1).clamp(min=0))
+    earlier = torch.maximum(earlier, -0.7*(q_on - p_off).amin(1).clamp(min=0))
     pause, need = p_on[:, 1:] - t_off[:, :-1], 2*grown[:, 1:] + earlier[:, None]
-    share = torch.where(need > 0, .7*pause/need.clamp(min=1e-3), 1.).clamp(0, 1).amin(1, keepdim=True) if need.shape[1] else torch.ones(len(need), 1)
+    share = (
+        torch.where(need > 0, 0.7*pause/need.clamp(min=1e-3), 1.0).clamp(0, 1).amin(1, keepdim=True)
+        if need.shape[1]
+        else torch.ones(len(need), 1)
+    )
     grown, earlier = share*grown, share*earlier[:, None]
-    ends = lambda *v: F.pad(torch.stack(v, 2).flatten(1), (1, 1))
+
+    def ends(*v):
+        return F.pad(torch.stack(v, 2).flatten(1), (1, 1))
+
     old = ends(p_on, p_off, q_on, q_off, t_on, t_off)
-    new = ends(p_on - grown - earlier, p_off - grown - earlier, q_on - grown, q_off + grown, t_on + grown, t_off + grown)
-    for v in (old, new): v[:, 0], v[:, -1] = -1e5, 1e7
+    new = ends(
+        p_on - grown - earlier,
+        p_off - grown - earlier,
+        q_on - grown,
+        q_off + grown,
+        t_on + grown,
+        t_off + grown,
+    )
+    for v in (old, new):
+        v[:, 0], v[:, -1] = -1e5, 1e7
     return old, new, 1 + share[:, 0]*(wider - 1), earlier[:, 0]
 
 # %% ../../nbs/training/04_intervals.ipynb #51b3e502
@@ -122,24 +194,33 @@ def train_regressor(
     waves=None, # As from `waves_in`, in samples; with them `other_hearts` are shown, too
 )->Regressor: # In evaluation mode
     "Teach one network one measure; raises `ValueError` for waves where it is not known what the measure becomes."
-    if waves is not None and target not in OTHERS: raise ValueError(f"waves serve {', '.join(OTHERS)}; leave them out for {target}")
+    if waves is not None and target not in OTHERS:
+        raise ValueError(f"waves serve {', '.join(OTHERS)}; leave them out for {target}")
     values, known = torch.tensor(np.asarray(values, 'float32')), True
     if waves is not None:
         waves = torch.as_tensor(waves)
-        if len(waves) != len(signals): raise ValueError(f"there are waves of {len(waves)} records, and {len(signals)} signals; give one for each")
+        if len(waves) != len(signals):
+            raise ValueError(
+                f"there are waves of {len(waves)} records, and {len(signals)} signals; give one for each"
+            )
         known = waves[..., 5 if target.startswith('t_') else 2].isfinite().any(1)
     told = torch.nonzero(values.isfinite() & known)[:, 0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, g = Regressor(target, view), torch.Generator().manual_seed(seed)
-        model.mean.fill_(values[told].mean()); model.sd.fill_(values[told].std()*(1.5 if target.endswith('_mv') else 3))
-        optimiser = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=.02)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps, pct_start=.1)
+        model.mean.fill_(values[told].mean())
+        model.sd.fill_(values[told].std()*(1.5 if target.endswith('_mv') else 3))
+        optimiser = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=0.02)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps, pct_start=0.1)
         for _ in range(steps):
             i = told[torch.randint(len(told), (48,), generator=g)]
             x, y = signals[i].float(), values[i]
-            if waves is not None: x, y = other_hearts(x, y, waves[i], model, g)
+            if waves is not None:
+                x, y = other_hearts(x, y, waves[i], model, g)
             x, y = disturbed(x, y, model, g)
-            loss = F.smooth_l1_loss(model(x)[:, 0], (y - model.mean)/model.sd, beta=.1)
-            optimiser.zero_grad(); loss.backward(); optimiser.step(); schedule.step()
+            loss = F.smooth_l1_loss(model(x)[:, 0], (y - model.mean)/model.sd, beta=0.1)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
     return model.eval().requires_grad_(False)

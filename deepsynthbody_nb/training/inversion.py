@@ -9,12 +9,14 @@ __all__ = ['pairs', 'teach_encoder', 'train_inversion']
 
 # %% ../../nbs/training/02_inversion.ipynb #95ac3a80
 from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
 from ..generators.pulse2pulse import noise_stream
 from ..latent.bottleneck import COORDINATES, FOLLOWERS, along, density, encode
-from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, without_wander, smoothed
+from ..latent.inversion import Decoding, Encoder, beat_envelope, correlation, smoothed, without_wander
 from ..records.writing import written_whole
 
 # %% ../../nbs/training/02_inversion.ipynb #caa240b0
@@ -25,11 +27,15 @@ def pairs(
     "What the encoder is taught from."
     stream, axes, skips = noise_stream(seed), [], []
     for first in range(0, n, 100):
-        latent = encode(torch.stack([next(stream) for _ in range(min(100, n - first))]), ['']*min(100, n - first))
+        latent = encode(
+            torch.stack([next(stream) for _ in range(min(100, n - first))]), ['']*min(100, n - first)
+        )
         axes.append(along(latent, 0, COORDINATES + FOLLOWERS))
-        skips.append(latent.skips if len(skips) < 10 else None)              # a thousand tell the means
+        skips.append(latent.skips if len(skips) < 10 else None)  # a thousand tell the means
     level = [torch.cat([s[k] for s in skips if s is not None]) for k in range(4)]
-    return torch.cat(axes), {f'skip{k + 2}': part.mean(0, keepdim=True) for k, part in enumerate(level)} | {f'skip{k + 2}_sd': level[k].std(0, keepdim=True) for k in (2, 3)}
+    return torch.cat(axes), {f'skip{k + 2}': part.mean(0, keepdim=True) for k, part in enumerate(level)} | {
+        f'skip{k + 2}_sd': level[k].std(0, keepdim=True) for k in (2, 3)
+    }
 
 # %% ../../nbs/training/02_inversion.ipynb #30157f38
 def teach_encoder(
@@ -40,30 +46,40 @@ def teach_encoder(
     seed:int=0, # Of the weights and of every draw
 )->Encoder: # In evaluation mode
     "An encoder that has learnt to guess the axes of an ECG."
-    sd = density()['sd'][:axes.shape[1]]
+    sd = density()['sd'][: axes.shape[1]]
     weight = sd/sd.mean()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         encoder = Encoder().train()
-        optimiser = torch.optim.AdamW(encoder.parameters(), weight_decay=.02)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=.05)
+        optimiser = torch.optim.AdamW(encoder.parameters(), weight_decay=0.02)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=0.05)
         for step in range(steps):
             there = axes[torch.randint(len(axes), (batch,))].clone()
-            there[:batch//3] *= 1 + .6*torch.rand(batch//3, 1)               # wider than generated ones lie
-            with torch.no_grad(): y = without_wander(decoding(there, torch.zeros(batch, 250, 10)))
+            there[: batch//3] *= 1 + 0.6*torch.rand(batch//3, 1)  # wider than generated ones lie
+            with torch.no_grad():
+                y = without_wander(decoding(there, torch.zeros(batch, 250, 10)))
             x, beats = F.avg_pool1d(y, 4), beat_envelope(y, 40)
-            mixed = (torch.eye(8) + .3*torch.rand(batch, 1, 1)*torch.randn(batch, 8, 8))@x
-            mixed = mixed + .15*torch.rand(batch, 1, 1)*mixed.std((1, 2), keepdim=True)*torch.randn_like(mixed)
-            guess = encoder(mixed, beats + .01*torch.rand(batch, 1)*torch.randn_like(beats))
+            mixed = (torch.eye(8) + 0.3*torch.rand(batch, 1, 1)*torch.randn(batch, 8, 8))@x
+            mixed = mixed + 0.15*torch.rand(batch, 1, 1)*mixed.std(
+                (1, 2), keepdim=True
+            )*torch.randn_like(mixed)
+            guess = encoder(mixed, beats + 0.01*torch.rand(batch, 1)*torch.randn_like(beats))
             loss = ((guess - there).pow(2)*weight).mean()
-            if step >= .3*steps:
+            if step >= 0.3*steps:
                 made = without_wander(decoding(guess, torch.zeros(batch, 250, 10)))
                 ours = beat_envelope(made, 40)
-                late = sum(1 - (a*b).sum(1) for a, b in ((ours, beats), (smoothed(ours, 120), smoothed(beats, 120))))
-                loss = .15*loss + (1.5*(1 - correlation(F.avg_pool1d(made, 4), x).mean(1)) + late).mean()
-            optimiser.zero_grad(); loss.backward()
-            nn.utils.clip_grad_norm_(encoder.parameters(), 1.)
-            optimiser.step(); schedule.step()
+                late = sum(
+                    1 - (a*b).sum(1)
+                    for a, b in ((ours, beats), (smoothed(ours, 120), smoothed(beats, 120)))
+                )
+                loss = (
+                    0.15*loss + (1.5*(1 - correlation(F.avg_pool1d(made, 4), x).mean(1)) + late).mean()
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
     return encoder.eval().requires_grad_(False)
 
 # %% ../../nbs/training/02_inversion.ipynb #2bfacea5
@@ -76,12 +92,32 @@ def train_inversion(
 )->Path:
     "Teach the encoder and write it with the library and the means of the skips."
     from safetensors.torch import save_file
+
     axes, skips = pairs(n, seed)
-    decoding = Decoding(*([skips[name] for name in names] for names in (('skip2', 'skip3'), ('skip4', 'skip5'), ('skip4_sd', 'skip5_sd'))))
+    decoding = Decoding(
+        *(
+            [skips[name] for name in names]
+            for names in (('skip2', 'skip3'), ('skip4', 'skip5'), ('skip4_sd', 'skip5_sd'))
+        )
+    )
     encoder = teach_encoder(decoding, axes, seed=seed, **how)
-    with torch.no_grad(): beats = torch.cat([beat_envelope(without_wander(decoding(part, torch.zeros(len(part), 250, 10))), 40)[:, ::4] for part in axes[:library].split(50)])
-    whole = {f'encoder.{name}': part.half() for name, part in encoder.state_dict().items() if part.is_floating_point()} | skips
-    whole |= dict(library_axes=axes[:library].half().contiguous(), library_envelopes=(beats/beats.abs().amax(1, keepdim=True)*127).round().to(torch.int8))
+    with torch.no_grad():
+        beats = torch.cat(
+            [
+                beat_envelope(without_wander(decoding(part, torch.zeros(len(part), 250, 10))), 40)[:, ::4]
+                for part in axes[:library].split(50)
+            ]
+        )
+    whole = {
+        f'encoder.{name}': part.half()
+        for name, part in encoder.state_dict().items()
+        if part.is_floating_point()
+    } | skips
+    whole |= dict(
+        library_axes=axes[:library].half().contiguous(),
+        library_envelopes=(beats/beats.abs().amax(1, keepdim=True)*127).round().to(torch.int8),
+    )
     out = Path(out)
-    with written_whole(out.parent, [out.name]) as tmp: save_file(whole, tmp/out.name)
+    with written_whole(out.parent, [out.name]) as tmp:
+        save_file(whole, tmp/out.name)
     return out

@@ -1,4 +1,4 @@
-"""Any folder or Zarr store of ECGs, and a table of what is known of them, made ready for a generator in steps that can be looked at.
+"""Any folder or Zarr store of ECGs, and what is known of them, made ready for a generator.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/records.html.md"""
 
@@ -11,49 +11,83 @@ __all__ = ['LARGEST', 'plausible_ages', 'known_of', 'public_table', 'Records', '
 import dataclasses
 import warnings
 from pathlib import Path
-import numpy as np, pandas as pd, xarray as xr
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
 from ..classifiers.labels import SUPERCLASSES, from_ludb, from_scp, from_snomed
-from ..signals.files import read
 from ..records.arrays import time_axis
 from ..records.provenance import is_synthetic
+from ..signals.files import read
 from ..signals.leads import as_records, lead_names, to_leads
 from ..signals.resampling import bandpass, cut, resample
 
 # %% ../../nbs/training/05_records.ipynb #1f0efb59
-_SEX = {'female': 1., 'f': 1., 'male': 0., 'm': 0.}
+_SEX = {'female': 1.0, 'f': 1.0, 'male': 0.0, 'm': 0.0}
 
-_AGES = (0, 120)   # years
+_AGES = (0, 120)  # years
 
 def plausible_ages(
     ages:pd.Series, # Indexed by record; years
 )->pd.Series: # Years; NaN where not known
-    "Ages in years; codes for `over 89` or `unknown` (300, 999, -1) are taken for unknown, with a warning that names the first."
+    """Ages in years; codes for `over 89` or `unknown` (300, 999, -1) are taken for unknown, with a warning that names
+    the first."""
     years = pd.to_numeric(ages)
     odd = years.notna() & ~years.between(*_AGES)
     if odd.any():
-        warnings.warn(f"the label table gives record {years.index[odd][0]!r} the age {years[odd].iloc[0]:g}, and {int(odd.sum())} ages in all are not "
-                      f"between {_AGES[0]} and {_AGES[1]} years; they are taken for unknown", stacklevel=3)
+        warnings.warn(
+            f"the label table gives record {years.index[odd][0]!r} the age {years[odd].iloc[0]:g}, and "
+            f"{int(odd.sum())} ages in all are not "
+            f"between {_AGES[0]} and {_AGES[1]} years; they are taken for unknown",
+            stacklevel=3,
+        )
     return years.where(~odd)
 
 def known_of(
     table:pd.DataFrame, # With the column `record`, and any of superclass (or one column a class), sex, age, patient
     names, # Of the records, in their order
 )->pd.DataFrame: # Rows as `names`; NORM, MI, STTC, CD, HYP (1, 0, NaN), sex (1 female, 0 male, NaN), age, patient
-    "A label table in the order of the records; raises `ValueError` for a label without a record, two for one, an unknown class or sex."
-    if 'record' not in table: raise ValueError(f"a label table has the column `record`; this one has {', '.join(map(str, table))}")
+    """A label table in the order of the records; raises `ValueError` for a label without a record, two for one, an
+    unknown class or sex."""
+    if 'record' not in table:
+        raise ValueError(
+            f"a label table has the column `record`; this one has {', '.join(map(str, table))}"
+        )
     t = table.assign(record=[_name(r) for r in table.record])
-    if len(lost := sorted(set(t.record) - set(names))): raise ValueError(f"the label table names {lost[0]!r}, and there is no such record" + (f" (nor {len(lost) - 1} others)" if len(lost) > 1 else ''))
-    if t.record.duplicated().any(): raise ValueError(f"the label table has two rows for {t.record[t.record.duplicated()].iloc[0]!r}")
+    if len(lost := sorted(set(t.record) - set(names))):
+        raise ValueError(
+            f"the label table names {lost[0]!r}, and there is no such record"
+            + (f" (nor {len(lost) - 1} others)" if len(lost) > 1 else '')
+        )
+    if t.record.duplicated().any():
+        raise ValueError(f"the label table has two rows for {t.record[t.record.duplicated()].iloc[0]!r}")
     t = t.set_index('record').reindex(list(names))
     out = pd.DataFrame({c: pd.to_numeric(t[c]) if c in t else np.nan for c in SUPERCLASSES}, index=t.index)
     if 'superclass' in t:
-        asked = [None if pd.isna(text) else {w.strip() for w in str(text).replace(';', '|').split('|') if w.strip()} for text in t.superclass]
-        if unknown := sorted(set().union(*filter(None, asked)) - set(SUPERCLASSES)): raise ValueError(f"unknown class {unknown[0]!r} in the label table; known are {', '.join(SUPERCLASSES)}")
-        for c in SUPERCLASSES: out[c] = [np.nan if own is None else float(c in own) for own in asked]
+        asked = [
+            None
+            if pd.isna(text)
+            else {w.strip() for w in str(text).replace(';', '|').split('|') if w.strip()}
+            for text in t.superclass
+        ]
+        if unknown := sorted(set().union(*filter(None, asked)) - set(SUPERCLASSES)):
+            raise ValueError(
+                f"unknown class {unknown[0]!r} in the label table; known are {', '.join(SUPERCLASSES)}"
+            )
+        for c in SUPERCLASSES:
+            out[c] = [np.nan if own is None else float(c in own) for own in asked]
     sex = t['sex'] if 'sex' in t else pd.Series(np.nan, t.index)
     words = sex.map(lambda s: s if pd.isna(s) else str(s).strip().lower())
-    if len(odd := words.dropna()[~words.dropna().isin([*_SEX])]): raise ValueError(f"unknown sex {odd.iloc[0]!r} in the label table; known are female, male, F, M")
-    return out.assign(sex=words.map(_SEX), age=plausible_ages(t['age']) if 'age' in t else np.nan, patient=t['patient'].astype(object).where(t['patient'].notna(), t.index) if 'patient' in t else t.index)
+    if len(odd := words.dropna()[~words.dropna().isin([*_SEX])]):
+        raise ValueError(f"unknown sex {odd.iloc[0]!r} in the label table; known are female, male, F, M")
+    return out.assign(
+        sex=words.map(_SEX),
+        age=plausible_ages(t['age']) if 'age' in t else np.nan,
+        patient=t['patient'].astype(object).where(t['patient'].notna(), t.index)
+        if 'patient' in t
+        else t.index,
+    )
 
 # %% ../../nbs/training/05_records.ipynb #05182f4b
 _SUFFIXES = ('.hea', '.dat', '.mat', '.csv', '.asc', '.npy', '.zarr')
@@ -64,35 +98,79 @@ def _name(record): # as a label table spells it, to the record's own name
 
 # %% ../../nbs/training/05_records.ipynb #d828a910
 def public_table(
-    folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), of CinC 2021 or of LUDB (labels.csv or ludb.csv)
-)->pd.DataFrame: # As `known_of` takes it; and source, fold (PTB-XL's own, or 0), and file: where the record lies in the folder
+    folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), CinC 2021 or LUDB (labels.csv)
+)->pd.DataFrame: # As `known_of` takes it; and source, fold (PTB-XL's own, or 0), and file in the folder
     "What a public collection says of its records; raises `FileNotFoundError` where its table is missing."
     folder = Path(folder)
-    path = next((folder/name for name in ('ptbxl_database.csv', 'labels.csv', 'ludb.csv') if (folder/name).exists()), None)
-    if path is None: raise FileNotFoundError(f"{folder}: has none of ptbxl_database.csv, labels.csv, ludb.csv")
-    t, number = pd.read_csv(path, skipinitialspace=True), lambda s: pd.to_numeric(s.astype(str).str.strip(' >'), errors='coerce')
+    path = next(
+        (
+            folder/name
+            for name in ('ptbxl_database.csv', 'labels.csv', 'ludb.csv')
+            if (folder/name).exists()
+        ),
+        None,
+    )
+    if path is None:
+        raise FileNotFoundError(f"{folder}: has none of ptbxl_database.csv, labels.csv, ludb.csv")
+    t = pd.read_csv(path, skipinitialspace=True)
+
+    def number(s):
+        return pd.to_numeric(s.astype(str).str.strip(' >'), errors='coerce')
+
     if 'scp_codes' in t:
-        y, source, files, patients = from_scp(t.scp_codes, pd.read_csv(folder/'scp_statements.csv', index_col=0)), 'PTB-XL', t['file' if 'file' in t else 'filename_hr'], t.patient_id.astype(int)
-        sex, age = t.sex.map({0: 'male', 1: 'female'}), number(t.age).where(lambda a: a <= 120)          # PTB-XL writes 300 for over 89
-    elif 'dx_snomed' in t: y, source, files, patients, sex, age = from_snomed(t.dx_snomed), 'CinC 2021', 'data/' + t.record, t.record, t.sex, number(t.age)
-    else: y, source, files, patients, sex, age = from_ludb(t), 'LUDB', 'data/' + t.ID.astype(str), t.ID, t.Sex, number(t.Age)
-    return y.assign(record=[Path(f).name for f in files], sex=sex, age=age, patient=patients, source=source, fold=t.get('strat_fold', 0), file=files + '.hea')
+        y = from_scp(t.scp_codes, pd.read_csv(folder/'scp_statements.csv', index_col=0))
+        source = 'PTB-XL'
+        files = t['file' if 'file' in t else 'filename_hr']
+        patients = t.patient_id.astype(int)
+        # PTB-XL writes 300 for over 89
+        sex = t.sex.map({0: 'male', 1: 'female'})
+        age = number(t.age).where(lambda a: a <= 120)
+    elif 'dx_snomed' in t:
+        y, source, files, patients, sex, age = (
+            from_snomed(t.dx_snomed),
+            'CinC 2021',
+            'data/' + t.record,
+            t.record,
+            t.sex,
+            number(t.age),
+        )
+    else:
+        y, source, files, patients, sex, age = (
+            from_ludb(t),
+            'LUDB',
+            'data/' + t.ID.astype(str),
+            t.ID,
+            t.Sex,
+            number(t.Age),
+        )
+    return y.assign(
+        record=[Path(f).name for f in files],
+        sex=sex,
+        age=age,
+        patient=patients,
+        source=source,
+        fold=t.get('strat_fold', 0),
+        file=files + '.hea',
+    )
 
 # %% ../../nbs/training/05_records.ipynb #84e1bcfc
 @dataclasses.dataclass
 class Records:
     "ECGs alike in leads, rate and length; what is known of them; and what was done to them."
-    ecg: xr.DataArray    # dims (record, lead, time), mV
-    table: pd.DataFrame  # one row a record, as `known_of` gives it
-    steps: list          # of texts, in order
-    left_out: dict       # record: reason
 
-    def __len__(self): return self.ecg.sizes['record']
+    ecg: xr.DataArray  # dims (record, lead, time), mV
+    table: pd.DataFrame  # one row a record, as `known_of` gives it
+    steps: list  # of texts, in order
+    left_out: dict  # record: reason
+
+    def __len__(self):
+        return self.ecg.sizes['record']
+
     def __getitem__(self, rows): # Records, chosen by numbers, a mask or a slice
         return dataclasses.replace(self, ecg=self.ecg.isel(record=rows), table=self.table.iloc[rows])
 
 # %% ../../nbs/training/05_records.ipynb #a6bcf16e
-LARGEST = 6.             # mV; what is beyond is a spike, or another unit
+LARGEST = 6.0  # mV; what is beyond is a spike, or another unit
 
 # %% ../../nbs/training/05_records.ipynb #8f05a154
 def read_records(
@@ -102,75 +180,132 @@ def read_records(
     rate:float=500, # Hz
     seconds:float=10, # Of each record
     leads=8, # 8, 12, or names
-    band:tuple=(.5, 100), # Hz; None: not filtered
+    band:tuple=(0.5, 100), # Hz; None: not filtered
     leave_out:bool=False, # Records that cannot be learnt from, instead of raising
     progress:bool=True, # Show a progress bar?
 )->Records:
-    "Read and prepare ECGs; raises `ValueError` naming the record and what is wrong with it, `FileNotFoundError` where there is none."
+    """Read and prepare ECGs; raises `ValueError` naming the record and what is wrong with it, `FileNotFoundError`
+    where there is none."""
     from tqdm.auto import tqdm
+
     leads, made, bad, changed = lead_names(leads), {}, {}, set()
     for name, load in tqdm(_found(source), unit='record', disable=not progress):
-        if name in made: raise ValueError(f"two records are called {name!r}; labels could not be told apart, rename one")
-        try: x = load(); made[name] = _ready(x, rate, seconds, leads, band)
+        if name in made:
+            raise ValueError(f"two records are called {name!r}; labels could not be told apart, rename one")
+        try:
+            x = load()
+            made[name] = _ready(x, rate, seconds, leads, band)
         except ValueError as e:
             bad[name] = str(e)
-            if not leave_out: raise ValueError(f"record {name!r}: {e}; mend it, or pass leave_out=True") from e
-        else: changed |= {x.attrs['sampling_rate']} - {rate}
-    if not made: raise ValueError(f"{_called(source)}: has no ECG to learn from" + (f"; {len(bad)} were left out, the first since it {next(iter(bad.values()))}" if bad else ''))
-    whole = xr.concat(list(made.values()), 'record', combine_attrs='drop_conflicts').assign_coords(record=list(made)).assign_attrs(units='mV', sampling_rate=rate)
-    table = pd.read_csv(table, dtype={'record': str}, encoding='utf-8-sig') if isinstance(table, (str, Path)) else table
-    if table is None: table = pd.DataFrame(dict(record=list(made)))
-    elif 'record' in table: table = table[[_name(r) not in bad for r in table.record]]
-    steps = [f'leads {", ".join(leads)}', *(f'resampled from {r:g} to {rate:g} Hz' for r in sorted(changed)), f'first {seconds:g} s', *([f'filtered, {band[0]:g} to {band[1]:g} Hz'] if band else [])]
-    if 'provenance' not in whole.attrs: whole = whole.assign_attrs(_kind(made.values()))
+            if not leave_out:
+                raise ValueError(f"record {name!r}: {e}; mend it, or pass leave_out=True") from e
+        else:
+            changed |= {x.attrs['sampling_rate']} - {rate}
+    if not made:
+        raise ValueError(
+            f"{_called(source)}: has no ECG to learn from"
+            + (f"; {len(bad)} were left out, the first since it {next(iter(bad.values()))}" if bad else '')
+        )
+    whole = (
+        xr.concat(list(made.values()), 'record', combine_attrs='drop_conflicts')
+        .assign_coords(record=list(made))
+        .assign_attrs(units='mV', sampling_rate=rate)
+    )
+    table = (
+        pd.read_csv(table, dtype={'record': str}, encoding='utf-8-sig')
+        if isinstance(table, (str, Path))
+        else table
+    )
+    if table is None:
+        table = pd.DataFrame(dict(record=list(made)))
+    elif 'record' in table:
+        table = table[[_name(r) not in bad for r in table.record]]
+    steps = [
+        f'leads {", ".join(leads)}',
+        *(f'resampled from {r:g} to {rate:g} Hz' for r in sorted(changed)),
+        f'first {seconds:g} s',
+        *([f'filtered, {band[0]:g} to {band[1]:g} Hz'] if band else []),
+    ]
+    if 'provenance' not in whole.attrs:
+        whole = whole.assign_attrs(_kind(made.values()))
     return Records(whole, known_of(table, list(made)), steps, bad)
 
 def _ready(x, rate, seconds, leads, band):
-    if np.isnan(x.values).any(): raise ValueError("has NaN (a gap)")
+    if np.isnan(x.values).any():
+        raise ValueError("has NaN (a gap)")
     x = cut(resample(to_leads(x, leads), rate), seconds)
-    flat = np.ptp(x.values, axis=-1) < .02
-    if flat.any(): raise ValueError(f"has no signal in {', '.join(np.array(leads)[flat])}")
-    if band: x = bandpass((x - x.median('time')).assign_attrs(x.attrs), *band)
-    if (most := float(abs(x).max())) > LARGEST: raise ValueError(f"reaches {most:.1f} mV, beyond {LARGEST:g}")
-    x = x.drop_vars([c for c in x.coords if c not in ('lead', 'time')]).assign_attrs(units='mV', sampling_rate=rate)
-    return x.assign_coords(time=time_axis(x.sizes['time'], rate))                              # all on one clock, wherever theirs began
+    flat = np.ptp(x.values, axis=-1) < 0.02
+    if flat.any():
+        raise ValueError(f"has no signal in {', '.join(np.array(leads)[flat])}")
+    if band:
+        x = bandpass((x - x.median('time')).assign_attrs(x.attrs), *band)
+    if (most := float(abs(x).max())) > LARGEST:
+        raise ValueError(f"reaches {most:.1f} mV, beyond {LARGEST:g}")
+    x = x.drop_vars([c for c in x.coords if c not in ('lead', 'time')]).assign_attrs(
+        units='mV', sampling_rate=rate
+    )
+    return x.assign_coords(time=time_axis(x.sizes['time'], rate))  # all on one clock, wherever theirs began
 
 def _kind(records):
     "What records with several histories are all: synthetic, or real and edited; nothing for both together."
     if not any('provenance' in x.attrs for x in records):
         return {}
     kinds = {is_synthetic(x) for x in records}
-    return {} if len(kinds) > 1 else dict(provenance='synthetic, edited' if kinds == {True} else 'real, edited')
+    return (
+        {}
+        if len(kinds) > 1
+        else dict(provenance='synthetic, edited' if kinds == {True} else 'real, edited')
+    )
 
-def _called(source): return source if isinstance(source, (str, Path)) else 'this array'
+def _called(source):
+    return source if isinstance(source, (str, Path)) else 'this array'
 
 def _found(source):
     "Pairs of a record's name and what reads it, in the order of names."
-    if not isinstance(source, (str, Path)): return [(str(x.record.item()), lambda x=x: x) for x in as_records(source)]
+    if not isinstance(source, (str, Path)):
+        return [(str(x.record.item()), lambda x=x: x) for x in as_records(source)]
     folder = Path(source)
-    if not folder.exists(): raise FileNotFoundError(f"{folder}: there is no such folder")
-    if folder.suffix == '.zarr': return [(str(x.record.item()), lambda x=x: x) for x in as_records(read(folder, allow_nan=True))]
-    if not folder.is_dir(): raise NotADirectoryError(f"{folder}: is a file; read_records takes a folder or a Zarr store")
-    inside = [p for p in folder.rglob('*') if p.suffix.lower() in ('.hea', '.csv', '.tsv', '.asc', '.npy') and not any(part.startswith('.') or part.endswith('.zarr') for part in p.relative_to(folder).parts)]
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder}: there is no such folder")
+    if folder.suffix == '.zarr':
+        return [(str(x.record.item()), lambda x=x: x) for x in as_records(read(folder, allow_nan=True))]
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: is a file; read_records takes a folder or a Zarr store")
+    inside = [
+        p
+        for p in folder.rglob('*')
+        if p.suffix.lower() in ('.hea', '.csv', '.tsv', '.asc', '.npy')
+        and not any(part.startswith('.') or part.endswith('.zarr') for part in p.relative_to(folder).parts)
+    ]
     waves = {p.with_suffix('') for p in inside if p.suffix.lower() == '.hea'}
-    ours = lambda p: _is_ecg(p) if p.suffix.lower() in ('.csv', '.tsv') else p.suffix.lower() == '.hea' or p.with_suffix('') not in waves     # an .asc beside its .hea is the same record
+
+    def ours(p):
+        return (
+            _is_ecg(p)
+            if p.suffix.lower() in ('.csv', '.tsv')
+            else p.suffix.lower() == '.hea' or p.with_suffix('') not in waves
+        )  # an .asc beside its .hea is the same record
+
     return [(p.stem, lambda p=p: read(p, allow_nan=True)) for p in sorted(filter(ours, inside))]
 
 def _is_ecg(path): # a CSV beside ECGs may be their label table
     with open(path, encoding='utf-8', errors='replace') as lines:
-        header = next((line for line in lines if not line.startswith('#')), '')   # a synthetic record begins with its mark
+        header = next(
+            (line for line in lines if not line.startswith('#')), ''
+        )  # a synthetic record begins with its mark
     names = {n.strip().strip('"').lower() for n in header.split(',')}
     return bool(names & {'i', 'ii', 'v1', 'time_s'}) and 'record' not in names
 
 # %% ../../nbs/training/05_records.ipynb #881d5456
 def hold_back(
     records:Records,
-    part:float=.125, # Of the patients
+    part:float=0.125, # Of the patients
     seed:int=1,
 )->tuple: # `Records` to learn from, and `Records` held back
     "Split by patient; raises `ValueError` where there are fewer than two."
     names = pd.unique(records.table.patient.astype(str))
-    if len(names) < 2: raise ValueError(f"these records are of {len(names)} patient; to hold some back takes at least two")
-    held = set(np.random.default_rng(seed).permutation(np.sort(names))[:max(1, round(part*len(names)))])
+    if len(names) < 2:
+        raise ValueError(f"these records are of {len(names)} patient; to hold some back takes at least two")
+    held = set(np.random.default_rng(seed).permutation(np.sort(names))[: max(1, round(part*len(names)))])
     mask = records.table.patient.astype(str).isin(held).to_numpy()
     return records[~mask], records[mask]

@@ -8,69 +8,119 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/latent_walk.html.
 __all__ = ['LatentWalk', 'static_walk']
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #ac366140
-import asyncio, base64, contextlib, itertools, json, math, secrets, threading, time, warnings, zlib
+import asyncio
+import base64
+import contextlib
+import itertools
+import json
+import math
+import secrets
+import threading
+import time
+import warnings
+import zlib
 from importlib.resources import files
 from pathlib import Path
-import anywidget, ipywidgets as widgets, numpy as np, torch, traitlets
+
+import anywidget
+import ipywidgets as widgets
+import numpy as np
+import torch
+import traitlets
 from fastcore.basics import patch
 from IPython.display import HTML
 from scipy.signal import decimate
-from ..signals.draw import draw_ecg, write_gif
+
+from ..catalogue.shelf import find
+from ..generators.pulse2pulse import CARD
 from ..records.writing import written_whole
+from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
-from ..generators.pulse2pulse import CARD
-from ..catalogue.shelf import find
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
 _MEASURES = {  # column of `measure`: name, unit, digits
-    'heart_rate_bpm': ('Heart rate', 'bpm', 0), 'rr_sd_ms': ('RR SD', 'ms', 0), 'pr_ms': ('PR', 'ms', 0), 'qrs_ms': ('QRS', 'ms', 0), 'qt_ms': ('QT', 'ms', 0), 'qtc_ms': ('QTc', 'ms', 0),
-    'qrs_axis_deg': ('QRS axis', '°', 0), 'p_amplitude_II_mv': ('P in II', 'mV', 2), 'r_amplitude_II_mv': ('R in II', 'mV', 2), 't_amplitude_II_mv': ('T in II', 'mV', 2), 'st_level_V2_mv': ('ST in V2', 'mV', 2)}
-_WORDS = dict(rr_variability='RR variability', r_amplitude='R amplitude', t_amplitude='T amplitude', p_amplitude='P amplitude', qrs_axis='QRS axis', qrs_duration='QRS duration',
-              pr_interval='PR interval', qtc='QTc', st_level='ST level')
+    'heart_rate_bpm': ('Heart rate', 'bpm', 0),
+    'rr_sd_ms': ('RR SD', 'ms', 0),
+    'pr_ms': ('PR', 'ms', 0),
+    'qrs_ms': ('QRS', 'ms', 0),
+    'qt_ms': ('QT', 'ms', 0),
+    'qtc_ms': ('QTc', 'ms', 0),
+    'qrs_axis_deg': ('QRS axis', '°', 0),
+    'p_amplitude_II_mv': ('P in II', 'mV', 2),
+    'r_amplitude_II_mv': ('R in II', 'mV', 2),
+    't_amplitude_II_mv': ('T in II', 'mV', 2),
+    'st_level_V2_mv': ('ST in V2', 'mV', 2),
+}
+_WORDS = dict(
+    rr_variability='RR variability',
+    r_amplitude='R amplitude',
+    t_amplitude='T amplitude',
+    p_amplitude='P amplitude',
+    qrs_axis='QRS axis',
+    qrs_duration='QRS duration',
+    pr_interval='PR interval',
+    qtc='QTc',
+    st_level='ST level',
+)
 
-def _words(control): return _WORDS.get(control, control.replace('_', ' ').capitalize())
+def _words(control):
+    return _WORDS.get(control, control.replace('_', ' ').capitalize())
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #c4aee804
 def _number(value, digits, sign=''):
     "A measure for people: a true minus, no -0, a dash where nothing was found."
-    if not math.isfinite(value): return '–'
-    return f"{round(float(value), digits) + 0.:{sign}.{digits}f}".replace('-', '−')
+    if not math.isfinite(value):
+        return '–'
+    return f"{round(float(value), digits) + 0.0:{sign}.{digits}f}".replace('-', '−')
 
 def _change(now, start, unit, digits):
     by = now - start
-    if unit == '°': by = (by + 180) % 360 - 180                              # the short way round
-    if not math.isfinite(by): return '–'
+    if unit == '°':
+        by = (by + 180) % 360 - 180  # the short way round
+    if not math.isfinite(by):
+        return '–'
     return '±0' if round(float(by), digits) == 0 else _number(by, digits, '+')
 
 def _cells(now, start):
     "Rows of `measure` as [name, value, unit, change] for the page."
-    return [[name, _number(now[column], digits), unit, _change(now[column], start[column], unit, digits)] for column, (name, unit, digits) in _MEASURES.items()]
+    return [
+        [name, _number(now[column], digits), unit, _change(now[column], start[column], unit, digits)]
+        for column, (name, unit, digits) in _MEASURES.items()
+    ]
 
 def _found(column, now):
     "A measured value with its unit; '' for a column that the page does not show."
-    if column not in _MEASURES: return ''
+    if column not in _MEASURES:
+        return ''
     _, unit, digits = _MEASURES[column]
     return f"{_number(now[column], digits)}{'' if unit == '°' else ' '}{unit}"
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #7356daa9
 def _title(name, seed, values):
     moved = [f"{_words(k)} {_number(v, 2, '+')} SD" for k, v in values.items() if v]
-    if len(moved) > 4: moved[3:] = [f"{len(moved) - 3} more sliders moved"]
+    if len(moved) > 4:
+        moved[3:] = [f"{len(moved) - 3} more sliders moved"]
     return ' · '.join(['synthetic ECG', name, 'given latent' if seed is None else f'seed {seed}', *moved])
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #a20d1d85
-def _bytes(microvolt): return microvolt.astype('<i2').tobytes()
+def _bytes(microvolt):
+    return microvolt.astype('<i2').tobytes()
 
-def _row(microvolt): return measure(as_ecg(microvolt/np.float32(1000))).iloc[0]
+def _row(microvolt):
+    return measure(as_ecg(microvolt/np.float32(1000))).iloc[0]
 
 @contextlib.contextmanager
 def _one_thread():
-    "PyTorch on one thread: where others compute too, threads wait for each other at each of the many small steps (512 instead of 6 ms measured)."
-    before = torch.get_num_threads(); torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(before)
+    """PyTorch on one thread: where others compute too, threads wait for each other at each of the many small steps
+    (512 instead of 6 ms measured)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 def _decoded(steering, start, values):
     "The latent moved, and its ECG in µV, shape (8, 5000); that it is far out is for the page to say."
@@ -79,27 +129,40 @@ def _decoded(steering, start, values):
         return latent, steering.preview(latent)[0]
 
 def _aside(job, then, wait=0):
-    "Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once where there is none."
-    try: loop = asyncio.get_running_loop()
-    except RuntimeError: return then(job())
-    loop.call_later(wait, lambda: loop.run_in_executor(None, job).add_done_callback(lambda done: then(done.result())))
+    """Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once
+    where there is none."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return then(job())
+    loop.call_later(
+        wait, lambda: loop.run_in_executor(None, job).add_done_callback(lambda done: then(done.result()))
+    )
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #7a8f4f3c
-_JS = (files('deepsynthbody_nb')/'widgets'/'latent_walk.js').read_text(encoding='utf-8')
+_JS = (files('deepsynthbody_nb')/'widgets' / 'latent_walk.js').read_text(encoding='utf-8')
 
 class _Page(anywidget.AnyWidget):
     "The drawn page and its buttons, which ask by messages."
+
     _esm = _JS
-    ecg, start = traitlets.Bytes().tag(sync=True), traitlets.Bytes().tag(sync=True)       # 8 leads one after the other, int16 µV
+    ecg, start = (
+        traitlets.Bytes().tag(sync=True),
+        traitlets.Bytes().tag(sync=True),
+    )  # 8 leads one after the other, int16 µV
     said, measures = traitlets.Dict().tag(sync=True), traitlets.List().tag(sync=True)
-    sheet, ghost = traitlets.Unicode('3x4').tag(sync=True), traitlets.Bool(False).tag(sync=True)
+    sheet = traitlets.Unicode('3x4').tag(sync=True)
+    ghost = traitlets.Bool(False).tag(sync=True)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #cf280392
 class LatentWalk(widgets.VBox):
     """Sliders through a generator's latent space, for JupyterLab and Voila.
 
-    Raises `ValueError` for a generator without named controls, unknown controls, a wrong seed, and a latent of several records."""
-    def __init__(self,
+    Raises `ValueError` for a generator without named controls, unknown controls, a wrong seed, and a latent of
+    several records."""
+
+    def __init__(
+        self,
         seed:int=0, # Seed of the start record
         controls=None, # Names of the sliders; all known ones if not given
         latent=None, # Latent of one record to start from, instead of a seed
@@ -109,21 +172,49 @@ class LatentWalk(widgets.VBox):
         self._steering = find(generator).steering()
         known = self._steering.controls
         controls = tuple(known) if controls is None else tuple(controls)
-        if unknown := [c for c in controls if c not in known]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
-        if not controls: raise ValueError(f"a walk needs at least one control; known are {', '.join(known)}")
-        if latent is not None and len(latent) != 1: raise ValueError(f"a walk starts from the latent of one record, this one holds {len(latent)}; choose one, such as latent[:1]")
+        if unknown := [c for c in controls if c not in known]:
+            raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
+        if not controls:
+            raise ValueError(f"a walk needs at least one control; known are {', '.join(known)}")
+        if latent is not None and len(latent) != 1:
+            raise ValueError(
+                f"a walk starts from the latent of one record, this one holds {len(latent)}; choose one, such as "
+                "latent[:1]"
+            )
         super().__init__()
-        self._given, self._folder, self._one_at_a_time = latent, Path(folder), threading.RLock()   # JupyterLab's messages come on more than one thread
-        self._past, self._saved, self._turn, self._setting, self._playing, self._when = [], set(), 0, False, False, 0
-        self._order = [*controls[1:], controls[0]]                               # as touched, the latest last: only its way changes with a move
+        # JupyterLab's messages come on more than one thread
+        self._given = latent
+        self._folder = Path(folder)
+        self._one_at_a_time = threading.RLock()
+        self._past = []
+        self._saved = set()
+        self._turn = 0
+        self._setting = False
+        self._playing = False
+        self._when = 0
+        self._order = [
+            *controls[1:],
+            controls[0],
+        ]  # as touched, the latest last: only its way changes with a move
         self._begin(None if latent is not None else seed)
         self._build(controls)
         self._show()
 
-    seed = property(lambda self: self._seed, lambda self, seed: self._go(seed, self.values), doc="Seed of the start record, None for a given latent; may be set.")
-    values = property(lambda self: {c: self._sliders[c].value for c in self._order}, lambda self, values: self._go(self._seed, values), doc="Control: standard deviations, in the order touched; may be set, in part.")
+    seed = property(
+        lambda self: self._seed,
+        lambda self, seed: self._go(seed, self.values),
+        doc="Seed of the start record, None for a given latent; may be set.",
+    )
+    values = property(
+        lambda self: {c: self._sliders[c].value for c in self._order},
+        lambda self, values: self._go(self._seed, values),
+        doc="Control: standard deviations, in the order touched; may be set, in part.",
+    )
     _touched = property(lambda self: self._order[-1])
-    code = property(lambda self: self._steering.code(self._seed, self.values), doc="Python lines that make the record shown.")
+    code = property(
+        lambda self: self._steering.code(self._seed, self.values),
+        doc="Python lines that make the record shown.",
+    )
 
     @property
     def ecg(self):
@@ -133,41 +224,69 @@ class LatentWalk(widgets.VBox):
     def close(self):
         "Stop playing and take the widget off every page."
         self._playing = False
-        for w in (*self.children, *getattr(self, '_sliders', {}).values()): w.close()   # also called for a walk that never came to be
+        for w in (*self.children, *getattr(self, '_sliders', {}).values()):
+            w.close()  # also called for a walk that never came to be
         super().close()
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #36304c73
 @patch
 def _build(self:LatentWalk, controls):
     "The page, and a slider with its measured value for each control."
-    self._page, self._found = _Page(_view_count=0), {c: widgets.Label(layout={'width': '76px'}) for c in controls}
-    self._sliders = {c: widgets.FloatSlider(0, min=-2, max=2, step=.25, description=_words(c), readout_format='+.2f', layout={'flex': '1 1 auto', 'width': 'auto'},
-        style={'description_width': '100px', 'handle_color': '#a32d25'}, tooltip=f"{_words(c)}, -2 to +2 standard deviations") for c in controls}
-    grid = widgets.GridBox([widgets.HBox([self._sliders[c], self._found[c]]) for c in controls], layout={'grid_template_columns': 'repeat(auto-fit, minmax(330px, 1fr))', 'grid_gap': '0 20px'})
+    self._page = _Page(_view_count=0)
+    self._found = {c: widgets.Label(layout={'width': '76px'}) for c in controls}
+    self._sliders = {
+        c: widgets.FloatSlider(
+            0,
+            min=-2,
+            max=2,
+            step=0.25,
+            description=_words(c),
+            readout_format='+.2f',
+            layout={'flex': '1 1 auto', 'width': 'auto'},
+            style={'description_width': '100px', 'handle_color': '#a32d25'},
+            tooltip=f"{_words(c)}, -2 to +2 standard deviations",
+        )
+        for c in controls
+    }
+    grid = widgets.GridBox(
+        [widgets.HBox([self._sliders[c], self._found[c]]) for c in controls],
+        layout={'grid_template_columns': 'repeat(auto-fit, minmax(330px, 1fr))', 'grid_gap': '0 20px'},
+    )
     self.children = [self._page, grid.add_class('dsw-controls')]
-    for c, slider in self._sliders.items(): slider.observe(lambda change, c=c: self._moved(c, change['old']), 'value')
+    for c, slider in self._sliders.items():
+        slider.observe(lambda change, c=c: self._moved(c, change['old']), 'value')
     self._page.on_msg(self._asked)
-    self._page.observe(lambda change: self._stop() if change['new'] == 0 else None, '_view_count')   # nobody looks any more
+    self._page.observe(
+        lambda change: self._stop() if change['new'] == 0 else None, '_view_count'
+    )  # nobody looks any more
 
 @patch
 def _asked(self:LatentWalk, _, message, buffers):
     "A button was pressed on the page."
     do, value = message['do'], message.get('value')
-    if do == 'seed': self._guarded(lambda: self._go(int(value), self.values))
-    elif do == 'save': self._save_numbered(value)
-    else: {'reset': self._reset, 'random': self._random, 'undo': self._undo, 'play': self._play}[do]()
+    if do == 'seed':
+        self._guarded(lambda: self._go(int(value), self.values))
+    elif do == 'save':
+        self._save_numbered(value)
+    else:
+        {'reset': self._reset, 'random': self._random, 'undo': self._undo, 'play': self._play}[do]()
 
 @patch
 def _guarded(self:LatentWalk, job):
     "Run a job for the page, which says what went wrong."
-    try: job()
-    except (ValueError, OSError) as e: self._say(note=f'⚠ {e}')
+    try:
+        job()
+    except (ValueError, OSError) as e:
+        self._say(note=f'⚠ {e}')
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #50fa998d
 @patch
 def _begin(self:LatentWalk, seed):
     "Take the start record of a seed, or the given latent for None."
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63): raise ValueError(f"a seed is a whole number from 0 to 2**63 - 1; got {seed!r}")
+    if seed is not None and (
+        isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63
+    ):
+        raise ValueError(f"a seed is a whole number from 0 to 2**63 - 1; got {seed!r}")
     self._seed = None if seed is None else int(seed)
     self._start = self._given if seed is None else self._steering.start(self._seed)
     self._start_x, self._start_row = _decoded(self._steering, self._start, {})[1], None
@@ -179,78 +298,116 @@ def _show(self:LatentWalk):
     self.latent, self._x = _decoded(self._steering, self._start, values)
     with self._page.hold_sync():
         self._page.ecg, self._page.start = _bytes(self._x), _bytes(self._start_x)
-        self._say(title=_title(self._steering.card.name, self._seed, values), seed=None if self._seed is None else str(self._seed), code=self.code, warning=self._steering.warning(self.latent),
-            undo=bool(self._past), touched=_words(self._touched), playing=bool(self._playing), note='')
+        self._say(
+            title=_title(self._steering.card.name, self._seed, values),
+            seed=None if self._seed is None else str(self._seed),
+            code=self.code,
+            warning=self._steering.warning(self.latent),
+            undo=bool(self._past),
+            touched=_words(self._touched),
+            playing=bool(self._playing),
+            note='',
+        )
     self._turn += 1
     turn, x, start = self._turn, self._x, self._start_x
+
     def job():
-        if turn != self._turn: return
+        if turn != self._turn:
+            return
         row = _row(x)
-        return row, (self._start_row if self._start_row is not None else _row(start) if any(values.values()) else row)
-    _aside(job, lambda rows: self._measured(*rows) if rows and turn == self._turn else None, .2)
+        return row, (
+            self._start_row if self._start_row is not None else _row(start) if any(values.values()) else row
+        )
+
+    _aside(job, lambda rows: self._measured(*rows) if rows and turn == self._turn else None, 0.2)
 
 @patch
-def _say(self:LatentWalk, **words): self._page.said = self._page.said | words
+def _say(self:LatentWalk, **words):
+    self._page.said = self._page.said | words
 
 @patch
 def _measured(self:LatentWalk, now, start):
     self._start_row = start
     self._page.measures = [str(self._turn), *_cells(now, start)]
-    for c, label in self._found.items(): label.value = _found(self._steering.controls[c], now)
+    for c, label in self._found.items():
+        label.value = _found(self._steering.controls[c], now)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #77c3c700
 @patch
 def _moved(self:LatentWalk, control, old):
     "A slider was moved by hand; a drag is one step back."
     with self._one_at_a_time:
-        if self._setting: return
+        if self._setting:
+            return
         self._playing, now = False, time.monotonic()
-        if control != self._touched or now - self._when > .7: self._past.append((self._seed, self.values | {control: old}))
-        self._order, self._when = [*(c for c in self._order if c != control), control], now
+        if control != self._touched or now - self._when > 0.7:
+            self._past.append((self._seed, self.values | {control: old}))
+        self._order = [*(c for c in self._order if c != control), control]
+        self._when = now
         self._show()
 
 @patch
 def _go(self:LatentWalk, seed, values, undoable=True):
     "Show another seed or other values."
-    if unknown := [c for c in values if c not in self._sliders]: raise ValueError(f"unknown controls {unknown}; this walk has {', '.join(self._sliders)}")
-    if wrong := {c: v for c, v in values.items() if not -2 <= v <= 2}: raise ValueError(f"values are standard deviations from -2 to 2; got {wrong}")
+    if unknown := [c for c in values if c not in self._sliders]:
+        raise ValueError(f"unknown controls {unknown}; this walk has {', '.join(self._sliders)}")
+    if wrong := {c: v for c, v in values.items() if not -2 <= v <= 2}:
+        raise ValueError(f"values are standard deviations from -2 to 2; got {wrong}")
     with self._one_at_a_time:
         before = self._seed, self.values
-        if seed != self._seed: self._begin(seed)
-        if undoable: self._past.append(before)
-        self._order, self._setting, self._when = [*(c for c in self._order if c not in values), *values], True, 0
+        if seed != self._seed:
+            self._begin(seed)
+        if undoable:
+            self._past.append(before)
+        self._order = [*(c for c in self._order if c not in values), *values]
+        self._setting = True
+        self._when = 0
         try:
-            for c, value in values.items(): self._sliders[c].value = value
-        finally: self._setting = False
+            for c, value in values.items():
+                self._sliders[c].value = value
+        finally:
+            self._setting = False
         self._show()
 
 @patch
-def _reset(self:LatentWalk): self._playing = False; self._go(self._seed, dict.fromkeys(self._sliders, 0))
+def _reset(self:LatentWalk):
+    self._playing = False
+    self._go(self._seed, dict.fromkeys(self._sliders, 0))
 
 @patch
-def _random(self:LatentWalk): self._playing = False; self._go(secrets.randbelow(100_000), self.values)
+def _random(self:LatentWalk):
+    self._playing = False
+    self._go(secrets.randbelow(100_000), self.values)
 
 @patch
 def _undo(self:LatentWalk):
     self._playing = False
-    if self._past: self._go(*self._past.pop(), undoable=False)
+    if self._past:
+        self._go(*self._past.pop(), undoable=False)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8e9233e8
 @patch
 def _play(self:LatentWalk):
     "Walk the slider touched last up and down, or stop it."
-    if self._playing: return self._stop()
-    try: loop = asyncio.get_running_loop()
-    except RuntimeError: return self._say(note='Playing needs Jupyter.')
-    self._playing = run = object()                                           # a new run, so that a timer of an old one stops
+    if self._playing:
+        return self._stop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return self._say(note='Playing needs Jupyter.')
+    self._playing = run = object()  # a new run, so that a timer of an old one stops
     self._past.append((self._seed, self.values))
+
     def tick(step):
-        if self._playing is not run: return
+        if self._playing is not run:
+            return
         value = self._sliders[self._touched].value + step
-        if abs(value) > 2: step, value = -step, self._sliders[self._touched].value - step
+        if abs(value) > 2:
+            step, value = -step, self._sliders[self._touched].value - step
         self._go(self._seed, {self._touched: value}, undoable=False)
-        loop.call_later(.09, tick, step)
-    tick(.25)
+        loop.call_later(0.09, tick, step)
+
+    tick(0.25)
 
 @patch
 def _stop(self:LatentWalk):
@@ -259,21 +416,30 @@ def _stop(self:LatentWalk):
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #a956d84c
 @patch
-def save(self:LatentWalk,
+def save(
+    self:LatentWalk,
     path, # Where to; `.png` (the page), `.hea` (the record, WFDB) or `.gif` (the walk along the slider touched last)
 )->Path: # The path written
-    "Save what is shown, whole or not at all; raises `ValueError` for another suffix, `OSError` naming a folder that cannot be written to."
+    """Save what is shown, whole or not at all; raises `ValueError` for another suffix, `OSError` naming a folder that
+    cannot be written to."""
     path = Path(path)
-    if path.suffix not in _SAVERS: raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_SAVERS)}")
-    if path.suffix == '.hea': return write(self.ecg, path)
-    with written_whole(path.parent, [path.name]) as folder: _SAVERS[path.suffix](self, folder/path.name)
+    if path.suffix not in _SAVERS:
+        raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_SAVERS)}")
+    if path.suffix == '.hea':
+        return write(self.ecg, path)
+    with written_whole(path.parent, [path.name]) as folder:
+        _SAVERS[path.suffix](self, folder/path.name)
     return path
 
-def _save_png(walk, path): draw_ecg(walk.ecg, walk._page.sheet, title=_title(walk._steering.card.name, walk.seed, walk.values)).savefig(path, dpi=200)
+def _save_png(walk, path):
+    draw_ecg(
+        walk.ecg, walk._page.sheet, title=_title(walk._steering.card.name, walk.seed, walk.values)
+    ).savefig(path, dpi=200)
 
 def _save_gif(walk, path):
-    there = np.arange(-2, 2.01, .25)
-    with _one_thread(), warnings.catch_warnings(action='ignore'): x = walk._steering.decode(walk._steering.move(walk._start, walk.values | {walk._touched: there}))
+    there = np.arange(-2, 2.01, 0.25)
+    with _one_thread(), warnings.catch_warnings(action='ignore'):
+        x = walk._steering.decode(walk._steering.move(walk._start, walk.values | {walk._touched: there}))
     write_gif(x[[*range(len(there)), *range(len(there) - 2, 0, -1)]], path, walk._page.sheet)
 
 _SAVERS = {'.png': _save_png, '.hea': None, '.gif': _save_gif}
@@ -284,46 +450,98 @@ def _save_numbered(self:LatentWalk, suffix):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     stem = 'latent_walk' if self._seed is None else f'latent_walk_seed{self._seed}'
     free = (self._folder/f'{stem}_{n:03}{suffix}' for n in itertools.count(1))
-    path = next(p for p in free if p not in self._saved and not p.exists() and not (suffix == '.hea' and p.with_suffix('.dat').exists()))
-    self._saved.add(path)                                                    # it may not be there yet when the button is pressed again
+    path = next(
+        p
+        for p in free
+        if p not in self._saved
+        and not p.exists()
+        and not (suffix == '.hea' and p.with_suffix('.dat').exists())
+    )
+    self._saved.add(path)  # it may not be there yet when the button is pressed again
     self._say(note=f'Saving {path.name} …')
+
     def job():
-        try: return f'Saved {self.save(path)}'
-        except (ValueError, OSError) as e: return f'⚠ {e}'
+        try:
+            return f'Saved {self.save(path)}'
+        except (ValueError, OSError) as e:
+            return f'⚠ {e}'
+
     _aside(job, lambda said: self._say(note=said))
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #056f9b4d
-_STEPS = [-2, -1.5, -1, -.5, 0, .5, 1, 1.5, 2]   # standard deviations
+_STEPS = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]  # standard deviations
 
 def _packed(waves):
     "Waves (frames, 8, time), mV, as text: steps of 2 µV, differences in time, low bytes before high bytes, deflated."
     steps = np.rint(waves*500).astype(np.int16)
-    return base64.b64encode(zlib.compress(np.diff(steps, axis=-1, prepend=np.int16(0)).astype('<i2').reshape(-1, 1).view('u1').T.tobytes(), 9)).decode()
+    return base64.b64encode(
+        zlib.compress(
+            np.diff(steps, axis=-1, prepend=np.int16(0))
+            .astype('<i2')
+            .reshape(-1, 1)
+            .view('u1')
+            .T.tobytes(),
+            9,
+        )
+    ).decode()
 
 def _frame(steering, seed, values, latent, row, start_row):
-    return dict(title=_title(steering.card.name, seed, values), code=steering.code(seed, values), warning=steering.warning(latent), measures=['', *_cells(row, start_row)])
+    return dict(
+        title=_title(steering.card.name, seed, values),
+        code=steering.code(seed, values),
+        warning=steering.warning(latent),
+        measures=['', *_cells(row, start_row)],
+    )
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #07dfaee7
 def static_walk(
     seed:int=0, # Seed of the start record
-    controls=('heart_rate', 'r_amplitude', 'qrs_axis', 't_amplitude'), # Names of the sliders; each costs about 0.2 MB
+    controls=(
+        'heart_rate',
+        'r_amplitude',
+        'qrs_axis',
+        't_amplitude',
+    ), # Names of the sliders; each costs about 0.2 MB
     path=None, # Write a page of its own, too
     generator=CARD, # As in `LatentWalk`
 )->HTML: # Shows itself as a notebook's output; its text is in `.data`
-    "A walk that needs no kernel, for documentation: one slider at a time, in nine steps each, drawn as `LatentWalk` draws."
+    """A walk that needs no kernel, for documentation: one slider at a time, in nine steps each, drawn as `LatentWalk`
+    draws."""
     steering = find(generator).steering()
     known = steering.controls
-    if unknown := [c for c in controls if c not in known]: raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
-    start, at = steering.start(seed), [{}] + [{c: value} for c in controls for value in _STEPS if value]
-    moved, ecgs = zip(*(_decoded(steering, start, values) for values in at))
+    if unknown := [c for c in controls if c not in known]:
+        raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")
+    start = steering.start(seed)
+    at = [{}] + [{c: value} for c in controls for value in _STEPS if value]
+    moved, ecgs = zip(*(_decoded(steering, start, values) for values in at), strict=False)
     rows = [_row(x) for x in ecgs]
-    frames = [_frame(steering, seed, *each, rows[0]) | {'found': [_found(known[c], each[2]) for c in controls]} for each in zip(at, moved, rows)]
+    frames = [
+        _frame(steering, seed, *each, rows[0]) | {'found': [_found(known[c], each[2]) for c in controls]}
+        for each in zip(at, moved, rows, strict=False)
+    ]
     number = iter(range(1, len(at)))
-    data = dict(waves=_packed(decimate(np.stack(ecgs)/np.float32(1000), 2, axis=-1)), rate=250, samples=ecgs[0].shape[-1]//2, steps=_STEPS, frames=frames,
-        controls=[dict(label=_words(c), frames=[next(number) if value else 0 for value in _STEPS]) for c in controls])
+    data = dict(
+        waves=_packed(decimate(np.stack(ecgs)/np.float32(1000), 2, axis=-1)),
+        rate=250,
+        samples=ecgs[0].shape[-1]//2,
+        steps=_STEPS,
+        frames=frames,
+        controls=[
+            dict(label=_words(c), frames=[next(number) if value else 0 for value in _STEPS])
+            for c in controls
+        ],
+    )
     text = json.dumps(data, ensure_ascii=False).replace('</', '<\\/')
     name = f"walk-{zlib.crc32(text.encode()):08x}"
-    script = _JS.replace('export default {render, walk}', f"for (const host of document.querySelectorAll('.{name}:empty')) walk(host, {text})")
+    script = _JS.replace(
+        'export default {render, walk}',
+        f"for (const host of document.querySelectorAll('.{name}:empty')) walk(host, {text})",
+    )
     html = f'<div class="{name}"></div>\n<script type="module">\n{script}</script>'
-    if path: Path(path).write_text(f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{frames[0]["title"]}</title>\n<body>{html}</body></html>\n', encoding='utf-8')
+    if path:
+        Path(path).write_text(
+            '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" '
+            f'content="width=device-width"><title>{frames[0]["title"]}</title>\n<body>{html}</body></html>\n',
+            encoding='utf-8',
+        )
     return HTML(html)

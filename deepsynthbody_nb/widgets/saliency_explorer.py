@@ -1,4 +1,4 @@
-"""Why did the network say that? Choose a class and a method, see the reasons on the ECG, and at once whether they deserve belief.
+"""Why did the network say that? See the reasons on the ECG, and at once whether they deserve belief.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/saliency_explorer.html.md"""
 
@@ -8,77 +8,143 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/saliency_explorer
 __all__ = ['SaliencyExplorer']
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #67061790
-import contextlib, copy, functools, itertools, threading
+import contextlib
+import copy
+import functools
+import itertools
+import threading
 from importlib.resources import files
 from pathlib import Path
-import anywidget, numpy as np, pandas as pd, traitlets
-from torch import nn
+
+import anywidget
+import numpy as np
+import pandas as pd
+import traitlets
 from fastcore.basics import patch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+from torch import nn
+
 from ..classifiers.declared import Declared, declared
 from ..classifiers.resnet import load_classifier, network_input
 from ..generators.pulse2pulse import make_ecgs
+from ..records.writing import written_whole
 from ..signals.delineate import delineate
 from ..signals.draw import SPEED, draw_ecg, provenance
-from ..records.writing import written_whole
 from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
-from .latent_walk import _JS as _WALK, _aside, _bytes, _one_thread
 from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
 from ..xai.clinical import by_wave
 from ..xai.faithfulness import BLOCK, block_sums, randomised, replaced
+from .latent_walk import _JS as _WALK
+from .latent_walk import _aside, _bytes, _one_thread
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #2cdf1396
 _SHOWN = (*WAVES[1:], WAVES[0])
-_UNSIGNED = ('saliency', 'smooth_grad')                                      # slopes without their sign: how much, not whether for or against
+_UNSIGNED = ('saliency', 'smooth_grad')  # slopes without their sign: how much, not whether for or against
 
 def _shares(x, attribution, marks, leads):
     "Share of the absolute attribution by lead and wave, and the balance; two tables."
-    found = by_wave(x, attribution, marks).set_index(['lead', 'wave']) if attribution.any() else pd.DataFrame(dict(share=0., net=0.), index=pd.MultiIndex.from_product((leads, _SHOWN), names=['lead', 'wave']))
-    share, net = (found[part].unstack().reindex(index=pd.Index(leads, name='lead'), columns=list(_SHOWN)).fillna(0) for part in ('share', 'net'))
+    found = (
+        by_wave(x, attribution, marks).set_index(['lead', 'wave'])
+        if attribution.any()
+        else pd.DataFrame(
+            dict(share=0.0, net=0.0),
+            index=pd.MultiIndex.from_product((leads, _SHOWN), names=['lead', 'wave']),
+        )
+    )
+    share, net = (
+        found[part].unstack().reindex(index=pd.Index(leads, name='lead'), columns=list(_SHOWN)).fillna(0)
+        for part in ('share', 'net')
+    )
     return share, (net/share).fillna(0)
 
 def _sentence(target, probability, shares, balance, method, randomised):
     "What was said, and why, in one line."
     said = f"{'A network with random weights' if randomised else 'The network'} gives {target} {probability:.2f}; "
-    if not shares.values.any(): return f"{said}{_words(method)} finds nothing that speaks for it."
+    if not shares.values.any():
+        return f"{said}{_words(method)} finds nothing that speaks for it."
     name = {'rest': 'between the waves'}
     if method == 'grad_cam':
-        return said + 'it looked at ' + ', '.join(f"{name.get(w, w)} ({v:.0%})" for w, v in shares.sum().nlargest(3).items()).replace('%', ' %') + ' (Grad-CAM cannot tell one lead from another).'
+        return (
+            said
+            + 'it looked at '
+            + ', '.join(f"{name.get(w, w)} ({v:.0%})" for w, v in shares.sum().nlargest(3).items()).replace(
+                '%', ' %'
+            )
+            + ' (Grad-CAM cannot tell one lead from another).'
+        )
     found, parts = shares.stack().nlargest(3), {}
-    for (lead, wave), v in found.items(): parts.setdefault(wave, []).append(f"{lead} ({100*v:.0f} %{', against' if balance.loc[lead, wave] < -.2 else ''})")
-    return said + ('most sensitive: ' if method in _UNSIGNED else 'what weighs most: ') + '; '.join(f"{name.get(w, w)} in {', '.join(leads)}" for w, leads in parts.items()) + '.'
+    for (lead, wave), v in found.items():
+        parts.setdefault(wave, []).append(
+            f"{lead} ({100 * v:.0f} %{', against' if balance.loc[lead, wave] < -0.2 else ''})"
+        )
+    return (
+        said
+        + ('most sensitive: ' if method in _UNSIGNED else 'what weighs most: ')
+        + '; '.join(f"{name.get(w, w)} in {', '.join(leads)}" for w, leads in parts.items())
+        + '.'
+    )
 
-def _words(method): return method.replace('_', ' ').replace(' x ', ' × ').replace('grad cam', 'Grad-CAM').replace('deep lift', 'DeepLIFT').replace('gradient shap', 'GradientSHAP').replace('smooth grad', 'SmoothGrad')
+def _words(method):
+    return (
+        method.replace('_', ' ')
+        .replace(' x ', ' × ')
+        .replace('grad cam', 'Grad-CAM')
+        .replace('deep lift', 'DeepLIFT')
+        .replace('gradient shap', 'GradientSHAP')
+        .replace('smooth grad', 'SmoothGrad')
+    )
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #fe15a972
-_REMOVED = np.linspace(0, .5, 11)                                            # share of all blocks
+_REMOVED = np.linspace(0, 0.5, 11)  # share of all blocks
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #0c1b9aa0
-_JS = _WALK.replace('export default {render, walk}', '') + (files('deepsynthbody_nb')/'widgets'/'saliency_explorer.js').read_text(encoding='utf-8')   # draws on the walk's paper
-_CAUTION = "Random weights: this network has learnt nothing, so this is what a map without meaning looks like. If the trained network's map looks the same, it shows the ECG and the method, not what was learnt."
-_DRAWING = threading.Lock()                                                  # for methods that draw from PyTorch's one random generator
+_JS = _WALK.replace('export default {render, walk}', '') + (
+    files('deepsynthbody_nb')/'widgets' / 'saliency_explorer.js'
+).read_text(encoding='utf-8')  # draws on the walk's paper
+_CAUTION = ("Random weights: this network has learnt nothing, so this is what a map without meaning looks like. "
+            "If the trained network's map looks the same, it shows the ECG and the method, not what was learnt.")
+_DRAWING = threading.Lock()  # for methods that draw from PyTorch's one random generator
 
 class _Choice(traitlets.TraitType):
     "One of what the widget knows; anything else is a `ValueError`."
+
     default_value = None
+
     def validate(self, widget, value):
         known = widget.known.get(self.name, [False, True]) if widget.known else [value]
-        found = [k for k in known if isinstance(value, type(k) if isinstance(k, (str, bool)) else (type(k), np.generic)) and k == value]
-        if not found: raise ValueError(f"unknown {self.name.replace('target', 'class')} {value!r}; known are {', '.join(map(str, known[:20]))}{' …' if len(known) > 20 else ''}")
+        found = [
+            k
+            for k in known
+            if isinstance(value, type(k) if isinstance(k, (str, bool)) else (type(k), np.generic))
+            and k == value
+        ]
+        if not found:
+            raise ValueError(
+                f"unknown {self.name.replace('target', 'class')} {value!r}; known are "
+                f"{', '.join(map(str, known[:20]))}{' …' if len(known) > 20 else ''}"
+            )
         return found[0]
 
 class SaliencyExplorer(anywidget.AnyWidget):
     """What in an ECG made a network say what it said; for JupyterLab and Voila.
 
-    `record`, `target`, `method`, `baseline` and `randomised` may be set. Raises `ValueError` for what is not known, and for records that the network cannot take."""
+    `record`, `target`, `method`, `baseline` and `randomised` may be set. Raises `ValueError` for what is not known,
+    and for records that the network cannot take."""
+
     _esm = _JS
     record, target, method, baseline, randomised = (_Choice().tag(sync=True) for _ in range(5))
-    known, said, sheet = traitlets.Dict().tag(sync=True), traitlets.Dict().tag(sync=True), traitlets.Unicode('3x4').tag(sync=True)
-    ecg, wash = traitlets.Bytes().tag(sync=True), traitlets.Bytes().tag(sync=True)   # leads one after the other: eight, int16 µV; those read, int8 at 100 Hz, ±127 is the most
+    known = traitlets.Dict().tag(sync=True)
+    said = traitlets.Dict().tag(sync=True)
+    sheet = traitlets.Unicode('3x4').tag(sync=True)
+    ecg, wash = (
+        traitlets.Bytes().tag(sync=True),
+        traitlets.Bytes().tag(sync=True),
+    )  # leads one after the other: eight, int16 µV; those read, int8 at 100 Hz, ±127 is the most
 
-    def __init__(self,
-        x=None, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads; mV. Eight synthetic ones if not given
-        model='superclass', # One of `NETWORKS` that has classes, or any network that takes tensors (n, leads, time) in mV
+    def __init__(
+        self,
+        x=None, # ECGs as `as_ecg` takes them, mV; eight synthetic ones if not given
+        model='superclass', # One of `NETWORKS` that has classes, or any that takes tensors (n, leads, time) in mV
         leads=LEADS_12, # Which to draw
         seed:int=0, # Seed of the synthetic ECGs
         folder='.', # Where the PNG button saves
@@ -86,27 +152,56 @@ class SaliencyExplorer(anywidget.AnyWidget):
         classes=None, # Names of the outputs of a network of yours, if it does not carry them
         reads=None, # 8, 12 or names: the leads that it reads, in order; likewise
         rate:float=None, # Hz at which it works; likewise
-        output:str='sigmoid', # What makes probabilities of its output: 'sigmoid', 'softmax', or 'probability' if it is one
+        output:str='sigmoid', # What makes probabilities of its output: 'sigmoid', 'softmax', 'probability' (nothing)
     ):
         network = load_classifier(model) if isinstance(model, str) else model
-        if not isinstance(network, nn.Module): raise TypeError(f"model is a name or a torch.nn.Module; got {type(network).__name__}")
-        if len(getattr(network, 'classes', ['?'])) == 0: raise ValueError(f"the explorer shows networks with classes, such as 'superclass'; {model if isinstance(model, str) else type(model).__name__} has none")
-        if not leads or (unknown := [lead for lead in leads if lead not in LEADS_12]): raise ValueError(f"unknown leads {unknown if leads else leads}; known are {', '.join(LEADS_12)}")
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"model is a name or a torch.nn.Module; got {type(network).__name__}")
+        if len(getattr(network, 'classes', ['?'])) == 0:
+            raise ValueError(
+                "the explorer shows networks with classes, such as 'superclass'; "
+                f"{model if isinstance(model, str) else type(model).__name__} has none"
+            )
+        if not leads or (unknown := [lead for lead in leads if lead not in LEADS_12]):
+            raise ValueError(
+                f"unknown leads {unknown if leads else leads}; known are {', '.join(LEADS_12)}"
+            )
         given = x if x is None else as_ecg(x)
         x = to_12_lead(next(make_ecgs(8, seed=seed)) if given is None else as_records(given))
         names = x.record.values.tolist()
-        if len(set(names)) < len(names): raise ValueError(f"two records have one name; number them, such as x.assign_coords(record=range({len(names)}))")
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"two records have one name; number them, such as x.assign_coords(record=range({len(names)}))"
+            )
         network = declared(network, classes, reads, rate, output=output, ecg=x if given is None else given)
-        network_input(network, x)                                            # says why if the network cannot take them
-        network.predict_proba(x[:1])                                         # and here, if it answers with something else
+        network_input(network, x)  # says why if the network cannot take them
+        network.predict_proba(x[:1])  # and here, if it answers with something else
         super().__init__()
-        self.x, self._leads, self._folder, self._saved, self._turn = x, tuple(leads), Path(folder), set(), 0
-        self._networks, self._name, self._one_record = [copy.deepcopy(network).eval(), randomised(network)], model if isinstance(model, str) else None, given is not None and 'record' not in given.dims
+        self.x = x
+        self._leads = tuple(leads)
+        self._folder = Path(folder)
+        self._saved = set()
+        self._turn = 0
+        self._networks = [copy.deepcopy(network).eval(), randomised(network)]
+        self._name = model if isinstance(model, str) else None
+        self._one_record = given is not None and 'record' not in given.dims
         self._seed = seed if given is None else None
-        for job in ('_marks', '_compared', '_probabilities', '_attributed', '_chance', '_deleted'): setattr(self, job, functools.lru_cache(maxsize=256)(getattr(self, job)))
-        self.known = dict(record=names, target=list(network.classes), method=[m for m in METHODS if m != 'random'], baseline=list(BASELINES),
-            leads=list(leads), read=list(getattr(network, 'leads', LEADS_12)), waves=list(_SHOWN), words={m: _words(m) for m in METHODS})
-        self.record, self.method, self.baseline, self.randomised = names[0], 'integrated_gradients', BASELINES[0], False
+        for job in ('_marks', '_compared', '_probabilities', '_attributed', '_chance', '_deleted'):
+            setattr(self, job, functools.lru_cache(maxsize=256)(getattr(self, job)))
+        self.known = dict(
+            record=names,
+            target=list(network.classes),
+            method=[m for m in METHODS if m != 'random'],
+            baseline=list(BASELINES),
+            leads=list(leads),
+            read=list(getattr(network, 'leads', LEADS_12)),
+            waves=list(_SHOWN),
+            words={m: _words(m) for m in METHODS},
+        )
+        self.record = names[0]
+        self.method = 'integrated_gradients'
+        self.baseline = BASELINES[0]
+        self.randomised = False
         first = self._probabilities(names[0], False)
         self.target = first.idxmax() if first.notna().any() else network.classes[0]
         self.observe(lambda change: self._show(), ['record', 'target', 'method', 'baseline', 'randomised'])
@@ -114,41 +209,81 @@ class SaliencyExplorer(anywidget.AnyWidget):
         self._show()
 
     _key = property(lambda self: (self.record, self.target, self.method, self.baseline, self.randomised))
-    attribution = property(lambda self: self._attributed(*self._key), doc="The map shown: DataArray (lead, time), as `attribute` makes it.")
-    shares = property(lambda self: self._summed(self._key)[0], doc="Share of the absolute attribution: one row a lead, one column a wave.")
-    deletion = property(lambda self: self._deleted(*self._key), doc="Probability of the class by the share of blocks replaced, in the map's order and in a random one.")
+    attribution = property(
+        lambda self: self._attributed(*self._key),
+        doc="The map shown: DataArray (lead, time), as `attribute` makes it.",
+    )
+    shares = property(
+        lambda self: self._summed(self._key)[0],
+        doc="Share of the absolute attribution: one row a lead, one column a wave.",
+    )
+    deletion = property(
+        lambda self: self._deleted(*self._key),
+        doc="Probability of the class by the share of blocks replaced, in the map's order and in a random one.",
+    )
     code = property(lambda self: self._code(), doc="Python lines that make the map shown.")
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #4f33bd4f
 @patch
-def _one(self:SaliencyExplorer, record): return self.x.isel(record=[self.known['record'].index(record)])
+def _one(self:SaliencyExplorer, record):
+    return self.x.isel(record=[self.known['record'].index(record)])
 
 @patch
-def _marks(self:SaliencyExplorer, record): return delineate(self._one(record))
+def _marks(self:SaliencyExplorer, record):
+    return delineate(self._one(record))
 
 @patch
-def _compared(self:SaliencyExplorer, record, baseline): return baseline_of(self._one(record), baseline, self._marks(record))
+def _compared(self:SaliencyExplorer, record, baseline):
+    return baseline_of(self._one(record), baseline, self._marks(record))
 
 @patch
 def _probabilities(self:SaliencyExplorer, record, randomised):
-    with _one_thread(): return self._networks[randomised].predict_proba(self._one(record)).iloc[0]
+    with _one_thread():
+        return self._networks[randomised].predict_proba(self._one(record)).iloc[0]
 
 @patch
 def _attributed(self:SaliencyExplorer, record, target, method, baseline, randomised):
     "The map, dims (lead, time)."
-    with _one_thread(), _DRAWING if method in ('smooth_grad', 'gradient_shap') else contextlib.nullcontext():
-        return attribute(copy.deepcopy(self._networks[randomised]), self._one(record), target, method, self._compared(record, baseline), marks=self._marks(record), progress=False)[0].assign_attrs(baseline=baseline)
+    with (
+        _one_thread(),
+        _DRAWING if method in ('smooth_grad', 'gradient_shap') else contextlib.nullcontext(),
+    ):
+        return attribute(
+            copy.deepcopy(self._networks[randomised]),
+            self._one(record),
+            target,
+            method,
+            self._compared(record, baseline),
+            marks=self._marks(record),
+            progress=False,
+        )[0].assign_attrs(baseline=baseline)
 
 @patch
-def _summed(self:SaliencyExplorer, key): return _shares(self._one(key[0])[0], self._attributed(*key), self._marks(key[0]), self.known['read'])
+def _summed(self:SaliencyExplorer, key):
+    return _shares(self._one(key[0])[0], self._attributed(*key), self._marks(key[0]), self.known['read'])
 
 @patch
 def _asked(self:SaliencyExplorer, record, baseline, randomised, orders):
     "Probabilities of all classes with more and more blocks replaced, shape (orders, steps, classes)."
-    with _one_thread(): return np.stack([self._networks[randomised].predict_proba(replaced(self._one(record), self._compared(record, baseline), order, _REMOVED, self.known['read'])) for order in orders])
+    with _one_thread():
+        return np.stack(
+            [
+                self._networks[randomised].predict_proba(
+                    replaced(
+                        self._one(record),
+                        self._compared(record, baseline),
+                        order,
+                        _REMOVED,
+                        self.known['read'],
+                    )
+                )
+                for order in orders
+            ]
+        )
 
 @patch
-def _blocks(self:SaliencyExplorer, a): return block_sums(a.sel(lead=self.known['read']).values, a.attrs['sampling_rate'])
+def _blocks(self:SaliencyExplorer, a):
+    return block_sums(a.sel(lead=self.known['read']).values, a.attrs['sampling_rate'])
 
 @patch
 def _chance(self:SaliencyExplorer, record, baseline, randomised):
@@ -158,8 +293,18 @@ def _chance(self:SaliencyExplorer, record, baseline, randomised):
 @patch
 def _deleted(self:SaliencyExplorer, record, target, method, baseline, randomised):
     k = self.known['target'].index(target)
-    order = np.argsort(-self._blocks(self._attributed(record, target, method, baseline, randomised)), axis=None, kind='stable')
-    return pd.DataFrame({'map': self._asked(record, baseline, randomised, [order])[0, :, k], 'random': self._chance(record, baseline, randomised)[:, k]}, index=pd.Index(_REMOVED, name='replaced'))
+    order = np.argsort(
+        -self._blocks(self._attributed(record, target, method, baseline, randomised)),
+        axis=None,
+        kind='stable',
+    )
+    return pd.DataFrame(
+        {
+            'map': self._asked(record, baseline, randomised, [order])[0, :, k],
+            'random': self._chance(record, baseline, randomised)[:, k],
+        },
+        index=pd.Index(_REMOVED, name='replaced'),
+    )
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #7f8a64a8
 @patch
@@ -168,24 +313,49 @@ def _show(self:SaliencyExplorer):
     self._turn += 1
     turn, key = self._turn, self._key
     self.said = self.said | dict(busy=True, note='')
+
     def aside(job, then, wait):
         def guarded():
-            if turn != self._turn: return None
-            if self._probabilities(key[0], key[4]).isna().all(): return ValueError(f'record {key[0]} has no usable signal (flat lines): there is no answer to explain')
-            try: return job()
-            except Exception as e: return e
+            if turn != self._turn:
+                return None
+            if self._probabilities(key[0], key[4]).isna().all():
+                return ValueError(
+                    f'record {key[0]} has no usable signal (flat lines): there is no answer to explain'
+                )
+            try:
+                return job()
+            except Exception as e:
+                return e
+
         def done(found):
-            if turn != self._turn or found is None: return
-            if isinstance(found, Exception): self.said = self.said | dict(busy=False, note=f'⚠ {found}')
-            else: then(found)
+            if turn != self._turn or found is None:
+                return
+            if isinstance(found, Exception):
+                self.said = self.said | dict(busy=False, note=f'⚠ {found}')
+            else:
+                then(found)
+
         _aside(guarded, done, wait)
+
     def drawn(found):
         self._to_page(key, *found)
-        aside(lambda: self._deleted(*key), lambda curve: self._say(deletion=dict(removed=_REMOVED.tolist(), areas=curve.mean().tolist(), **curve.to_dict('list'))), .1)
-    aside(lambda: (self._probabilities(key[0], key[4]), self._attributed(*key), *self._summed(key)), drawn, 0)
+        aside(
+            lambda: self._deleted(*key),
+            lambda curve: self._say(
+                deletion=dict(
+                    removed=_REMOVED.tolist(), areas=curve.mean().tolist(), **curve.to_dict('list')
+                )
+            ),
+            0.1,
+        )
+
+    aside(
+        lambda: (self._probabilities(key[0], key[4]), self._attributed(*key), *self._summed(key)), drawn, 0
+    )
 
 @patch
-def _say(self:SaliencyExplorer, **words): self.said = self.said | words
+def _say(self:SaliencyExplorer, **words):
+    self.said = self.said | words
 
 @patch
 def _to_page(self:SaliencyExplorer, key, probabilities, attribution, shares, balance):
@@ -194,15 +364,37 @@ def _to_page(self:SaliencyExplorer, key, probabilities, attribution, shares, bal
     seconds = one.sizes['time']/rate
     with self.hold_sync():
         self.ecg = _bytes(np.rint(one[0].sel(lead=list(LEADS_8)).values*1000).clip(-32767, 32767))
-        self.wash = np.rint(127*_smooth(attribution).sel(lead=self.known['read']).values[:, ::max(1, round(rate/100))]).astype('i1').tobytes()
-        self._say(busy=False, title=provenance(one[0]) + (f' · the first 10 of {seconds:g} s' if seconds > 10 else ''), rate=rate, wash_rate=rate/max(1, round(rate/100)), unsigned=method in _UNSIGNED, code=self._code(), deletion=None, turn=self._turn,
-            sentence=_sentence(target, probabilities[target], shares, balance, method, randomised), caution=_CAUTION if randomised else '',
-            probabilities=probabilities.tolist(), shares=shares.values.tolist(), balance=balance.values.tolist(), shown=list(key))
+        self.wash = (
+            np.rint(
+                127
+                * _smooth(attribution).sel(lead=self.known['read']).values[:, :: max(1, round(rate/100))]
+            )
+            .astype('i1')
+            .tobytes()
+        )
+        self._say(
+            busy=False,
+            title=provenance(one[0]) + (f' · the first 10 of {seconds:g} s' if seconds > 10 else ''),
+            rate=rate,
+            wash_rate=rate/max(1, round(rate/100)),
+            unsigned=method in _UNSIGNED,
+            code=self._code(),
+            deletion=None,
+            turn=self._turn,
+            sentence=_sentence(target, probabilities[target], shares, balance, method, randomised),
+            caution=_CAUTION if randomised else '',
+            probabilities=probabilities.tolist(),
+            shares=shares.values.tolist(),
+            balance=balance.values.tolist(),
+            shown=list(key),
+        )
 
 def _smooth(attribution):
     "Over 40 ms, from -1 to 1."
-    smooth = attribution.copy(data=gaussian_filter1d(attribution.values, BLOCK/2*attribution.attrs['sampling_rate'], axis=-1))
-    return (smooth/(np.quantile(abs(smooth.values), .998) or abs(smooth.values).max() or 1)).clip(-1, 1)
+    smooth = attribution.copy(
+        data=gaussian_filter1d(attribution.values, BLOCK/2*attribution.attrs['sampling_rate'], axis=-1)
+    )
+    return (smooth/(np.quantile(abs(smooth.values), 0.998) or abs(smooth.values).max() or 1)).clip(-1, 1)
 
 @patch
 def _model_lines(self:SaliencyExplorer):
@@ -212,19 +404,32 @@ def _model_lines(self:SaliencyExplorer):
         return [f'model = load_classifier({self._name!r})']
     lines = ['# model: the one you gave to SaliencyExplorer']
     if isinstance(network, Declared):
-        lines += ['from deepsynthbody_nb.classifiers.declared import declared',
-            f'model = declared(model, {list(network.classes)}, {list(network.leads)}, {network.rate!r}, output={network.output!r})']
+        lines += [
+            'from deepsynthbody_nb.classifiers.declared import declared',
+            f'model = declared(model, {list(network.classes)}, {list(network.leads)}, {network.rate!r}, '
+            f'output={network.output!r})',
+        ]
     return lines
 
 @patch
 def _code(self:SaliencyExplorer):
     pick = '' if self._one_record else f'.sel(record=[{self.record!r}])'
-    lines = ['import deepsynthbody_nb.cardiovascular.ecg as ecg' if self._seed is not None else 'from deepsynthbody_nb.signals.leads import as_ecg, to_12_lead',
-        *['from deepsynthbody_nb.classifiers.resnet import load_classifier']*bool(self._name), 'from deepsynthbody_nb.xai.attribution import attribute, draw_attribution',
-        *['from deepsynthbody_nb.xai.faithfulness import randomised']*self.randomised, '',
-        f'x = ecg.sample(8, seed={self._seed}){pick}' if self._seed is not None else f'x = to_12_lead(as_ecg(x)){pick}   # x: the ECGs you gave to SaliencyExplorer',
-        *self._model_lines(), *['model = randomised(model)']*self.randomised,
-        f'attribution = attribute(model, x, {self.target!r}, {self.method!r}, {self.baseline!r})', 'draw_attribution(x, attribution)']
+    lines = [
+        'import deepsynthbody_nb.cardiovascular.ecg as ecg'
+        if self._seed is not None
+        else 'from deepsynthbody_nb.signals.leads import as_ecg, to_12_lead',
+        *['from deepsynthbody_nb.classifiers.resnet import load_classifier']*bool(self._name),
+        'from deepsynthbody_nb.xai.attribution import attribute, draw_attribution',
+        *['from deepsynthbody_nb.xai.faithfulness import randomised']*self.randomised,
+        '',
+        f'x = ecg.sample(8, seed={self._seed}){pick}'
+        if self._seed is not None
+        else f'x = to_12_lead(as_ecg(x)){pick}   # x: the ECGs you gave to SaliencyExplorer',
+        *self._model_lines(),
+        *['model = randomised(model)']*self.randomised,
+        f'attribution = attribute(model, x, {self.target!r}, {self.method!r}, {self.baseline!r})',
+        'draw_attribution(x, attribution)',
+    ]
     return '\n'.join(lines)
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #b9b00fe0
@@ -235,49 +440,120 @@ def draw(self:SaliencyExplorer):
     "The view as a matplotlib figure: the ECG to scale, shares and deletion below."
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
-    (shares, balance), rate, unsigned = self._summed(self._key), self.x.attrs['sampling_rate'], self.method in _UNSIGNED
+
+    (shares, balance), rate, unsigned = (
+        self._summed(self._key),
+        self.x.attrs['sampling_rate'],
+        self.method in _UNSIGNED,
+    )
     one, smooth = self._one(self.record)[0], _smooth(self.attribution)
     p = self._probabilities(self.record, self.randomised)[self.target]
-    page = draw_ecg(one.sel(lead=list(self._leads)), self.sheet if self._leads == LEADS_12 else '12x1', title=_sentence(self.target, p, shares, balance, self.method, self.randomised))
-    for line, lead, inside, middle in page.traces:
-        if lead not in self.known['read']: line.set_color('#9aa1aa'); continue
-        step = round(.01*rate); wide = round(BLOCK*rate)*2 + 1
-        xs, ys, a = line.get_xdata()[::step], np.asarray(line.get_ydata()), smooth.sel(lead=lead).values[inside][::step]
-        low, high = minimum_filter1d(ys, wide)[::step] - 1.2, maximum_filter1d(ys, wide)[::step] + 1.2
-        colours = [to_rgba(_AMOUNT if unsigned else _FOR if v > 0 else _AGAINST, .85*abs(v)**.7) for v in a]
-        boxes = [[(x0, b), (x1, b), (x1, t), (x0, t)] for x0, x1, b, t in zip(xs, [*xs[1:], xs[-1] + SPEED*.01], low, high)]
-        page.mm.add_collection(PolyCollection(boxes, facecolors=colours, linewidths=0, antialiased=False, zorder=2))
+    page = draw_ecg(
+        one.sel(lead=list(self._leads)),
+        self.sheet if self._leads == LEADS_12 else '12x1',
+        title=_sentence(self.target, p, shares, balance, self.method, self.randomised),
+    )
+    for line, lead, inside, _ in page.traces:
+        if lead not in self.known['read']:
+            line.set_color('#9aa1aa')
+            continue
+        step = round(0.01*rate)
+        wide = round(BLOCK*rate)*2 + 1
+        xs = line.get_xdata()[::step]
+        ys = np.asarray(line.get_ydata())
+        a = smooth.sel(lead=lead).values[inside][::step]
+        low = minimum_filter1d(ys, wide)[::step] - 1.2
+        high = maximum_filter1d(ys, wide)[::step] + 1.2
+        colours = [
+            to_rgba(_AMOUNT if unsigned else _FOR if v > 0 else _AGAINST, 0.85*abs(v)**0.7) for v in a
+        ]
+        boxes = [
+            [(x0, b), (x1, b), (x1, t), (x0, t)]
+            for x0, x1, b, t in zip(xs, [*xs[1:], xs[-1] + SPEED*0.01], low, high, strict=False)
+        ]
+        page.mm.add_collection(
+            PolyCollection(boxes, facecolors=colours, linewidths=0, antialiased=False, zorder=2)
+        )
     width, height = page.get_size_inches()*25.4
     page.set_size_inches(width/25.4, (height + 72)/25.4)
     page.mm.set_position((0, 72/(height + 72), 1, height/(height + 72)))
-    at = lambda left, bottom, w, h: page.add_axes((left/width, bottom/(height + 72), w/width, h/(height + 72)))
+
+    def at(left, bottom, w, h):
+        return page.add_axes((left/width, bottom/(height + 72), w/width, h/(height + 72)))
+
     _draw_shares(at(22, 6, 100, 54), shares, balance, unsigned)
-    ax, curve = at(min(150, width/2 + 14), 12, min(110, width/2 - 26), 48), self.deletion
-    for name, colour, style in (('random', '#8a8f98', '--'), ('map', '#1d2430', '-')): ax.plot(100*curve.index, curve[name], style, color=colour, label=f"{'random order' if name == 'random' else 'this map'}: area {curve[name].mean():.2f}")
-    ax.set(ylim=(0, None), xlim=(0, 50)); ax.legend(fontsize=7, frameon=False); ax.tick_params(labelsize=7); ax.spines[['top', 'right']].set_visible(False)
-    ax.set_title(f'Probability of {self.target} without the most important blocks', fontsize=8, loc='left'); ax.set_xlabel(f'% of 40-ms lead blocks replaced ({self.baseline})', fontsize=7)
-    if self.randomised: page.text(.5, 1.5/(height + 72), _CAUTION.split(':')[0].upper() + ': a map without meaning', ha='center', fontsize=8, color='#a35a00')
+    ax = at(min(150, width/2 + 14), 12, min(110, width/2 - 26), 48)
+    curve = self.deletion
+    for name, colour, style in (('random', '#8a8f98', '--'), ('map', '#1d2430', '-')):
+        ax.plot(
+            100*curve.index,
+            curve[name],
+            style,
+            color=colour,
+            label=f"{'random order' if name == 'random' else 'this map'}: area {curve[name].mean():.2f}",
+        )
+    ax.set(ylim=(0, None), xlim=(0, 50))
+    ax.legend(fontsize=7, frameon=False)
+    ax.tick_params(labelsize=7)
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.set_title(f'Probability of {self.target} without the most important blocks', fontsize=8, loc='left')
+    ax.set_xlabel(f'% of 40-ms lead blocks replaced ({self.baseline})', fontsize=7)
+    if self.randomised:
+        page.text(
+            0.5,
+            1.5/(height + 72),
+            _CAUTION.split(':')[0].upper() + ': a map without meaning',
+            ha='center',
+            fontsize=8,
+            color='#a35a00',
+        )
     return page
 
 def _draw_shares(ax, shares, balance, unsigned):
     from matplotlib.colors import to_rgba
+
     most = shares.values.max() or 1
-    ax.spines[:].set_visible(False); ax.tick_params(length=0, labelsize=7, labeltop=True, labelbottom=False)
-    ax.set_xticks(range(5), [*_SHOWN[:4], 'between']); ax.set_yticks(range(len(shares)), shares.index); ax.set_title('Share of the attribution, %', fontsize=8, loc='left')
-    hue = lambda way: _AMOUNT if unsigned else _FOR if way > .2 else _AGAINST if way < -.2 else _BOTH
-    ax.imshow([[to_rgba(hue(way), .06 + .84*v/most) for v, way in zip(*row)] for row in zip(shares.values, balance.values)], aspect='auto')
-    ax.hlines(np.arange(len(shares)) - .5, -.5, 4.5, 'white', lw=2); ax.vlines(np.arange(5) - .5, -.5, len(shares) - .5, 'white', lw=2)
-    for (r, c), v in np.ndenumerate(shares.values): ax.text(c, r, f'{100*v:.0f}', ha='center', va='center', fontsize=7, color='white' if v > .7*most else '#1d2430')
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, labelsize=7, labeltop=True, labelbottom=False)
+    ax.set_xticks(range(5), [*_SHOWN[:4], 'between'])
+    ax.set_yticks(range(len(shares)), shares.index)
+    ax.set_title('Share of the attribution, %', fontsize=8, loc='left')
+
+    def hue(way):
+        return _AMOUNT if unsigned else _FOR if way > 0.2 else _AGAINST if way < -0.2 else _BOTH
+
+    ax.imshow(
+        [
+            [to_rgba(hue(way), 0.06 + 0.84*v/most) for v, way in zip(*row, strict=False)]
+            for row in zip(shares.values, balance.values, strict=False)
+        ],
+        aspect='auto',
+    )
+    ax.hlines(np.arange(len(shares)) - 0.5, -0.5, 4.5, 'white', lw=2)
+    ax.vlines(np.arange(5) - 0.5, -0.5, len(shares) - 0.5, 'white', lw=2)
+    for (r, c), v in np.ndenumerate(shares.values):
+        ax.text(
+            c,
+            r,
+            f'{100 * v:.0f}',
+            ha='center',
+            va='center',
+            fontsize=7,
+            color='white' if v > 0.7*most else '#1d2430',
+        )
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #844f3333
 @patch
-def save(self:SaliencyExplorer,
+def save(
+    self:SaliencyExplorer,
     path, # Where to: `.png`, `.pdf` or `.svg`
 )->Path: # The path written
     "Save what is shown; raises `ValueError` for another suffix."
     path = Path(path)
-    if path.suffix not in ('.png', '.pdf', '.svg'): raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .png, .pdf, .svg")
-    with written_whole(path.parent, [path.name]) as folder: self.draw().savefig(folder/path.name, dpi=160)
+    if path.suffix not in ('.png', '.pdf', '.svg'):
+        raise ValueError(f"{path}: unknown format {path.suffix!r}; known are .png, .pdf, .svg")
+    with written_whole(path.parent, [path.name]) as folder:
+        self.draw().savefig(folder/path.name, dpi=160)
     return path
 
 @patch
@@ -285,9 +561,13 @@ def _save_numbered(self:SaliencyExplorer):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     free = (self._folder/f'saliency_{self.target}_{n:03}.png' for n in itertools.count(1))
     path = next(p for p in free if p not in self._saved and not p.exists())
-    self._saved.add(path)                                                    # it may not be there yet when the button is pressed again
+    self._saved.add(path)  # it may not be there yet when the button is pressed again
     self._say(note=f'Saving {path.name} …')
+
     def job():
-        try: return f'Saved {self.save(path)}'
-        except (ValueError, OSError) as e: return f'⚠ {e}'
+        try:
+            return f'Saved {self.save(path)}'
+        except (ValueError, OSError) as e:
+            return f'⚠ {e}'
+
     _aside(job, lambda note: self._say(note=note))

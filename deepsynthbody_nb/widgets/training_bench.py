@@ -8,48 +8,76 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/training_bench.ht
 __all__ = ['PANELS', 'EVERY', 'draw_curves', 'draw_beside', 'compare_runs', 'TrainingBench']
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #d5a26b39
-import asyncio, dataclasses, html, io, itertools, json, os, threading, time
+import asyncio
+import dataclasses
+import html
+import io
+import itertools
+import json
+import os
+import threading
+import time
 from pathlib import Path
-import ipywidgets as widgets, numpy as np, pandas as pd
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
 from fastcore.basics import patch
 from matplotlib.figure import Figure
-from ..catalogue.shelf import cards, find
+
 from ..catalogue.door import check_requests, draw_records, one_each
+from ..catalogue.shelf import cards, find
 from ..classifiers.labels import SUPERCLASSES
 from ..training.lesson import trainable, usual_settings
 from ..training.plan import Plan, read_for
 from ..training.process import GOING
 from ..training.runs import runs, start
-from .requests import RequestForm, spelled
 from .latent_walk import _aside
+from .requests import RequestForm, spelled
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #919e1356
 class _Followed:
     "The lines of a growing file as a table, one row a step."
-    def __init__(self, path): self.path, self.place, self.at, self.table = Path(path), None, 0, pd.DataFrame()
+
+    def __init__(self, path):
+        self.path, self.place, self.at, self.table = Path(path), None, 0, pd.DataFrame()
 
     def read(self):
-        try: file = open(self.path, 'rb')
-        except FileNotFoundError: return self.table
+        try:
+            file = open(self.path, 'rb')
+        except FileNotFoundError:
+            return self.table
         with file:
             about = os.fstat(file.fileno())
-            if about.st_ino != self.place or about.st_size < self.at: self.place, self.at, self.table = about.st_ino, 0, pd.DataFrame()
+            if about.st_ino != self.place or about.st_size < self.at:
+                self.place, self.at, self.table = about.st_ino, 0, pd.DataFrame()
             file.seek(self.at)
             new = file.read()
-        if whole := new[:new.rfind(b'\n') + 1]:
+        if whole := new[: new.rfind(b'\n') + 1]:
             rows = pd.DataFrame([json.loads(line) for line in whole.splitlines()]).set_index('step')
-            self.table, self.at = rows if self.table.empty else pd.concat([self.table, rows]), self.at + len(whole)
+            self.table = rows if self.table.empty else pd.concat([self.table, rows])
+            self.at = self.at + len(whole)
         return self.table
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #f3af1f1a
-PANELS = dict(wasserstein='Wasserstein distance', slope="critic's slope, 1 is the aim", loss='flow loss', spread='spread, dashed: of the records', nearest='nearest record, dashed: of the records')
+PANELS = dict(
+    wasserstein='Wasserstein distance',
+    slope="critic's slope, 1 is the aim",
+    loss='flow loss',
+    spread='spread, dashed: of the records',
+    nearest='nearest record, dashed: of the records',
+)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #f7e68795
-_INKS, _PAPER, _GRID, _NOTE = ('#a32d25', '#2166ac', '#1b7f5c', '#b06a00', '#5e3c99', '#1d2430'), '#fffaf7', '#f3cfc7', '#5b6470'
+_INKS = ('#a32d25', '#2166ac', '#1b7f5c', '#b06a00', '#5e3c99', '#1d2430')
+_PAPER = '#fffaf7'
+_GRID = '#f3cfc7'
+_NOTE = '#5b6470'
 
 def _thinned(table, most=400):
     "Means of neighbouring rows: what a picture cannot tell apart, and less jitter."
-    if len(table) <= most: return table
+    if len(table) <= most:
+        return table
     return table.reset_index().groupby(np.arange(len(table))*most//len(table)).mean().set_index('step')
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #81726735
@@ -57,28 +85,68 @@ def draw_curves(
     taught:dict, # Name: (numbers, quality), as `Run` gives them
 )->Figure:
     "Losses and quality of one run or of several, against their steps."
-    columns = [c for c in PANELS if c in ('spread', 'nearest') or any(c in numbers for numbers, _ in taught.values())]
+    columns = [
+        c
+        for c in PANELS
+        if c in ('spread', 'nearest') or any(c in numbers for numbers, _ in taught.values())
+    ]
     rows = -(-len(columns)//2)
-    top = .42 if len(taught) > 1 else .22                                    # in, with names above or without
-    page = Figure(figsize=(6, 1.5*rows + top + .15))
+    top = 0.42 if len(taught) > 1 else 0.22  # in, with names above or without
+    page = Figure(figsize=(6, 1.5*rows + top + 0.15))
     height = page.get_figheight()
-    page.subplots_adjust(.075, .38/height, .985, 1 - top/height, .18, .42)
-    for k, column in enumerate(columns): _draw_panel(page.add_subplot(rows, 2, k + 1), column, taught, k >= len(columns) - 2)
-    if len(taught) > 1: page.legend(handles=[page.axes[0].plot([], color=ink, label=name)[0] for name, ink in zip(taught, _INKS)], loc='upper center', ncols=3, fontsize=7.5, frameon=False, borderpad=0)
+    page.subplots_adjust(0.075, 0.38/height, 0.985, 1 - top/height, 0.18, 0.42)
+    for k, column in enumerate(columns):
+        _draw_panel(page.add_subplot(rows, 2, k + 1), column, taught, k >= len(columns) - 2)
+    if len(taught) > 1:
+        page.legend(
+            handles=[
+                page.axes[0].plot([], color=ink, label=name)[0]
+                for name, ink in zip(taught, _INKS, strict=False)
+            ],
+            loc='upper center',
+            ncols=3,
+            fontsize=7.5,
+            frameon=False,
+            borderpad=0,
+        )
     return page
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #5c946854
 def _draw_panel(ax, column, taught, lowest):
-    for (numbers, quality), ink in zip(taught.values(), _INKS):
-        if column in numbers: curve = _thinned(numbers[[column]]); ax.plot(curve.index, curve[column], color=ink, lw=1)
+    for (numbers, quality), ink in zip(taught.values(), _INKS, strict=False):
+        if column in numbers:
+            curve = _thinned(numbers[[column]])
+            ax.plot(curve.index, curve[column], color=ink, lw=1)
         if column in quality:
             ax.plot(quality.index, quality[column], 'o-', color=ink, lw=1, ms=2.5)
-            ax.plot(quality.index, quality[f'real_{column}'], '--', color=ink if len(taught) > 1 else _NOTE, lw=1)
-    if not ax.lines: ax.text(.5, .5, 'no sample yet', transform=ax.transAxes, ha='center', va='center', fontsize=7.5, color=_NOTE)
-    if column == 'slope': ax.axhline(1, color=_NOTE, lw=.8, ls='--')
-    if column in ('spread', 'nearest') and ax.lines: ax.set_ylim(0, None)
-    ax.set_title(PANELS[column], fontsize=8, loc='left', pad=3); ax.tick_params(labelsize=7); ax.locator_params(nbins=5); ax.spines[['top', 'right']].set_visible(False)
-    if lowest: ax.set_xlabel('step', fontsize=7.5, labelpad=1)
+            ax.plot(
+                quality.index,
+                quality[f'real_{column}'],
+                '--',
+                color=ink if len(taught) > 1 else _NOTE,
+                lw=1,
+            )
+    if not ax.lines:
+        ax.text(
+            0.5,
+            0.5,
+            'no sample yet',
+            transform=ax.transAxes,
+            ha='center',
+            va='center',
+            fontsize=7.5,
+            color=_NOTE,
+        )
+    if column == 'slope':
+        ax.axhline(1, color=_NOTE, lw=0.8, ls='--')
+    if column in ('spread', 'nearest') and ax.lines:
+        ax.set_ylim(0, None)
+    ax.set_title(PANELS[column], fontsize=8, loc='left', pad=3)
+    ax.tick_params(labelsize=7)
+    ax.locator_params(nbins=5)
+    ax.spines[['top', 'right']].set_visible(False)
+    if lowest:
+        ax.set_xlabel('step', fontsize=7.5, labelpad=1)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #8c4ac89d
 def draw_beside(
@@ -87,12 +155,21 @@ def draw_beside(
 )->Figure:
     "Records of several origins side by side, lead II, all to one scale."
     rows = min(most, max(x.sizes['record'] for x in columns.values()))
-    page = Figure(figsize=(6, .7*rows + .62))
-    page.subplots_adjust(.075, .36/(.7*rows + .62), .985, 1 - .24/(.7*rows + .62), .05, .1)
+    page = Figure(figsize=(6, 0.7*rows + 0.62))
+    page.subplots_adjust(
+        0.075, 0.36/(0.7*rows + 0.62), 0.985, 1 - 0.24/(0.7*rows + 0.62), 0.05, 0.1
+    )
     grid = page.subplots(rows, len(columns), squeeze=False, sharex='col', sharey=True)
     for k, (title, x) in enumerate(columns.items()):
-        for ax, one in zip(grid[:, k], x): ax.plot(one.time, one.sel(lead='II'), color='#1d2430', lw=.7)
-        for ax in grid[:, k]: ax.set_facecolor(_PAPER); ax.grid(color=_GRID, lw=.6); ax.tick_params(labelsize=7, length=2, color=_NOTE); ax.spines[:].set_color(_GRID); ax.margins(x=0); ax.locator_params('y', nbins=3)
+        for ax, one in zip(grid[:, k], x, strict=False):
+            ax.plot(one.time, one.sel(lead='II'), color='#1d2430', lw=0.7)
+        for ax in grid[:, k]:
+            ax.set_facecolor(_PAPER)
+            ax.grid(color=_GRID, lw=0.6)
+            ax.tick_params(labelsize=7, length=2, color=_NOTE)
+            ax.spines[:].set_color(_GRID)
+            ax.margins(x=0)
+            ax.locator_params('y', nbins=3)
         grid[0, k].set_title(title, fontsize=8, loc='left', pad=3)
         grid[-1, k].set_xlabel('s, lead II', fontsize=7.5, labelpad=1)
     grid[rows//2, 0].set_ylabel('mV', fontsize=7.5, labelpad=1)
@@ -107,48 +184,104 @@ def _png(page):
 _LAST = ('wasserstein', 'slope', 'loss'), ('spread', 'real_spread', 'nearest', 'real_nearest')
 
 def _asked(plan):
-    asked = {k: v for k, v in dataclasses.asdict(plan).items() if k not in ('settings', 'name')} | plan.settings
+    asked = {
+        k: v for k, v in dataclasses.asdict(plan).items() if k not in ('settings', 'name')
+    } | plan.settings
     return asked | {k: Path(asked[k]).name for k in ('records', 'table') if asked[k]}
 
 def compare_runs(
     found:list, # Of `Run`
 )->pd.DataFrame: # One column a run; the settings that differ, and the last numbers
     "What sets runs apart."
-    return _compared({run.folder.name: (run.plan, run.state(), run.numbers(), run.quality()) for run in found})
+    return _compared(
+        {run.folder.name: (run.plan, run.state(), run.numbers(), run.quality()) for run in found}
+    )
 
 def _compared(known):
     asked = pd.DataFrame({name: _asked(plan) for name, (plan, *_) in known.items()}).fillna('–')
-    last = {name: dict(state=at['state'], step=_step(at, numbers)) | {k: f'{t[k].iloc[-1]:.3g}' for t, names in zip((numbers, quality), _LAST) for k in names if k in t} for name, (_, at, numbers, quality) in known.items()}
-    return pd.concat([asked[asked.astype(str).nunique(axis=1) > 1], pd.DataFrame(last)]).fillna('–').rename(index=lambda k: k.replace('_', ' '))
+    last = {
+        name: dict(state=at['state'], step=_step(at, numbers))
+        | {
+            k: f'{t[k].iloc[-1]:.3g}'
+            for t, names in zip((numbers, quality), _LAST, strict=False)
+            for k in names
+            if k in t
+        }
+        for name, (_, at, numbers, quality) in known.items()
+    }
+    return (
+        pd.concat([asked[asked.astype(str).nunique(axis=1) > 1], pd.DataFrame(last)])
+        .fillna('–')
+        .rename(index=lambda k: k.replace('_', ' '))
+    )
 
-def _step(at, numbers): return max(at.get('step', 0), int(numbers.index[-1]) if len(numbers) else 0)
+def _step(at, numbers):
+    return max(at.get('step', 0), int(numbers.index[-1]) if len(numbers) else 0)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #6698216d
-EVERY = 1.5   # s between two looks at a run that is going
+EVERY = 1.5  # s between two looks at a run that is going
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #9573334f
 _RESTING = ('paused', 'stopped', 'failed', 'killed')
-_NUMBERS = dict(steps='Steps', batch='Batch', learning_rate='Learning rate', critic_steps='Critic steps', full_scale='Full scale, mV', save_every='Save every', sample_every='Sample every', seed='Seed')
+_NUMBERS = dict(
+    steps='Steps',
+    batch='Batch',
+    learning_rate='Learning rate',
+    critic_steps='Critic steps',
+    full_scale='Full scale, mV',
+    save_every='Save every',
+    sample_every='Sample every',
+    seed='Seed',
+)
 
 def _number(name):
     own = dict(description=_NUMBERS[name], style={'description_width': '92px'}, layout={'width': '216px'})
-    if name == 'learning_rate': return widgets.BoundedFloatText(1e-4, min=1e-8, max=1, step=1e-5, **own)
-    if name == 'full_scale': return widgets.BoundedFloatText(6, min=.1, max=1000, step=.5, **own)
+    if name == 'learning_rate':
+        return widgets.BoundedFloatText(1e-4, min=1e-8, max=1, step=1e-5, **own)
+    if name == 'full_scale':
+        return widgets.BoundedFloatText(6, min=0.1, max=1000, step=0.5, **own)
     return widgets.BoundedIntText(0, min=0 if name == 'seed' else 1, max=2**31 - 1, **own)
 
-def _text(words, placeholder='', width='auto', value=''): return widgets.Text(value, description=words, placeholder=placeholder, style={'description_width': '92px'}, layout={'width': width, 'flex': '1 1 auto' if width == 'auto' else 'none'})
+def _text(words, placeholder='', width='auto', value=''):
+    return widgets.Text(
+        value,
+        description=words,
+        placeholder=placeholder,
+        style={'description_width': '92px'},
+        layout={'width': width, 'flex': '1 1 auto' if width == 'auto' else 'none'},
+    )
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #77c32154
 def _fields(records):
     "What can be filled in, by name."
     narrow = dict(style={'description_width': '92px'}, layout={'width': '216px'})
     return {name: _number(name) for name in _NUMBERS} | dict(
-        records=_text('Records', 'folder with ECG files, or a Zarr store', value='' if records is None else str(records)), table=_text('Label table', 'CSV, if there is one'),
+        records=_text(
+            'Records',
+            'folder with ECG files, or a Zarr store',
+            value='' if records is None else str(records),
+        ),
+        table=_text('Label table', 'CSV, if there is one'),
         model=widgets.Dropdown(options=_quickest_first(), description='Model', **narrow),
-        tracking=widgets.Dropdown(options=[('local file', 'local'), ('server', 'server'), ('none', 'none')], description='MLflow', **narrow), address=_text('Address', 'http://localhost:5000', '440px'),
-        name=_text('Name', width='328px'), chosen=widgets.SelectMultiple(rows=9, layout={'width': 'auto'}), checkpoint=widgets.Select(rows=6, layout={'width': 'auto'}),
-        sample_seed=widgets.BoundedIntText(0, min=0, max=2**31 - 1, description='Seed', **narrow), export=_text('To folder', width='328px'),
-        beside=widgets.Combobox(placeholder='a generator, or a folder with a card', description='Beside', ensure_option=False, style={'description_width': '92px'}, layout={'width': '328px'}))
+        tracking=widgets.Dropdown(
+            options=[('local file', 'local'), ('server', 'server'), ('none', 'none')],
+            description='MLflow',
+            **narrow,
+        ),
+        address=_text('Address', 'http://localhost:5000', '440px'),
+        name=_text('Name', width='328px'),
+        chosen=widgets.SelectMultiple(rows=9, layout={'width': 'auto'}),
+        checkpoint=widgets.Select(rows=6, layout={'width': 'auto'}),
+        sample_seed=widgets.BoundedIntText(0, min=0, max=2**31 - 1, description='Seed', **narrow),
+        export=_text('To folder', width='328px'),
+        beside=widgets.Combobox(
+            placeholder='a generator, or a folder with a card',
+            description='Beside',
+            ensure_option=False,
+            style={'description_width': '92px'},
+            layout={'width': '328px'},
+        ),
+    )
 
 def _quickest_first():
     "Names of the models, those with the fewest steps first."
@@ -158,25 +291,65 @@ def _quickest_first():
 class TrainingBench(widgets.VBox):
     """Start, watch, steer and compare trainings; for JupyterLab.
 
-    `fields` and `buttons` hold what can be filled in and pressed, by name, for a program to do the same; `busy` lists the buttons whose job is not done yet."""
-    def __init__(self,
+    `fields` and `buttons` hold what can be filled in and pressed, by name, for a program to do the same; `busy`
+    lists the buttons whose job is not done yet."""
+
+    def __init__(
+        self,
         folder='runs', # With the runs, one folder each; made when the first one starts
         records=None, # Folder or Zarr store to begin with
     ):
         super().__init__(_view_count=0)
-        self.folder, self.busy, self._one_at_a_time = Path(folder), [], threading.RLock()
-        self._followed, self._drawn, self._states, self._now, self._due, self._watching, self._closed, self._setting, self._proposed = {}, {}, {}, {}, 0, None, False, False, ''
+        self.folder = Path(folder)
+        self.busy = []
+        self._one_at_a_time = threading.RLock()
+        self._followed = {}
+        self._drawn = {}
+        self._states = {}
+        self._now = {}
+        self._due = 0
+        self._watching = None
+        self._closed = False
+        self._setting = False
+        self._proposed = ''
         self.fields = _fields(records)
-        press = lambda do, words, icon, style='': widgets.Button(description=words, icon=icon, button_style=style, layout={'width': '96px'})
-        self.buttons = {do: press(do, *how) for do, how in dict(preview=('Preview', 'eye'), start=('Start', 'play', 'success'), pause=('Pause', 'pause'), resume=('Resume', 'play'), stop=('Stop', 'stop'),
-            look=('Refresh', 'refresh'), sample=('Sample', 'random'), export=('Export', 'download')).items()}
-        self._texts = {name: widgets.HTML(layout={'width': '100%'}) for name in ('message', 'preview', 'state', 'compared', 'said')} | dict(model=widgets.HTML())
-        self._pictures = {name: widgets.Image(format='png', layout={'width': '100%', 'max_width': '1000px', 'display': 'none'}) for name in ('preview', 'curves', 'samples', 'sampled')}
-        self._progress = widgets.IntProgress(0, 0, 1, bar_style='info', layout={'width': '100%', 'max_width': '1000px'})
+
+        def press(do, words, icon, style=''):
+            return widgets.Button(
+                description=words, icon=icon, button_style=style, layout={'width': '96px'}
+            )
+
+        self.buttons = {
+            do: press(do, *how)
+            for do, how in dict(
+                preview=('Preview', 'eye'),
+                start=('Start', 'play', 'success'),
+                pause=('Pause', 'pause'),
+                resume=('Resume', 'play'),
+                stop=('Stop', 'stop'),
+                look=('Refresh', 'refresh'),
+                sample=('Sample', 'random'),
+                export=('Export', 'download'),
+            ).items()
+        }
+        self._texts = {
+            name: widgets.HTML(layout={'width': '100%'})
+            for name in ('message', 'preview', 'state', 'compared', 'said')
+        } | dict(model=widgets.HTML())
+        self._pictures = {
+            name: widgets.Image(
+                format='png', layout={'width': '100%', 'max_width': '1000px', 'display': 'none'}
+            )
+            for name in ('preview', 'curves', 'samples', 'sampled')
+        }
+        self._progress = widgets.IntProgress(
+            0, 0, 1, bar_style='info', layout={'width': '100%', 'max_width': '1000px'}
+        )
         self._build()
         self._suit()
         self.refresh()
-        if self._states: self.tabs.selected_index = 1
+        if self._states:
+            self.tabs.selected_index = 1
 
     def refresh(self):
         "Look at the folder once, and show it; in Jupyter this happens by itself while a run is going."
@@ -185,35 +358,89 @@ class TrainingBench(widgets.VBox):
     def close(self):
         "Stop watching, and take the bench off every page; the runs go on."
         self._closed = True
-        for w in _inside(self): w.close()
+        for w in _inside(self):
+            w.close()
         super().close()
 
-def _inside(box): return [w for child in getattr(box, 'children', ()) for w in (*_inside(child), child)]
+def _inside(box):
+    return [w for child in getattr(box, 'children', ()) for w in (*_inside(child), child)]
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #ed50311b
-_STYLE = """<style>.dst .widget-html-content {line-height: 1.45} .dst h4 {margin: 10px 0 4px; padding-bottom: 2px; border-bottom: 1px solid #8884; font-size: 14px}
-.dst-table table {border-collapse: collapse; font-variant-numeric: tabular-nums} .dst-table :is(th, td) {padding: 1px 14px 1px 0; text-align: left; border: 0; border-bottom: 1px solid #8883}
+_STYLE = """<style>.dst .widget-html-content {line-height: 1.45}
+.dst h4 {margin: 10px 0 4px; padding-bottom: 2px; border-bottom: 1px solid #8884; font-size: 14px}
+.dst-table table {border-collapse: collapse; font-variant-numeric: tabular-nums}
+.dst-table :is(th, td) {padding: 1px 14px 1px 0; text-align: left; border: 0; border-bottom: 1px solid #8883}
 .dst .wrong {color: #a32d25; font-weight: 600} .dst .note {opacity: .72} .dst .warned {color: #8a5300}</style>"""
 
-def _part(words, *rows): return widgets.VBox([widgets.HTML(f'<h4>{words}</h4>'), *rows], layout={'overflow': 'visible'})
+def _part(words, *rows):
+    return widgets.VBox([widgets.HTML(f'<h4>{words}</h4>'), *rows], layout={'overflow': 'visible'})
 
-def _row(*across): return widgets.HBox(across, layout={'flex_flow': 'row wrap', 'grid_gap': '4px 10px', 'overflow': 'visible', 'align_items': 'center'})
+def _row(*across):
+    return widgets.HBox(
+        across,
+        layout={
+            'flex_flow': 'row wrap',
+            'grid_gap': '4px 10px',
+            'overflow': 'visible',
+            'align_items': 'center',
+        },
+    )
 
 @patch
 def _build(self:TrainingBench):
     f, b, t, p = self.fields, self.buttons, self._texts, self._pictures
-    new = widgets.VBox([
-        _part('Records to learn from', _row(f['records']), _row(f['table'], b['preview']), t['preview'], p['preview']),
-        _part('Model', _row(f['model'], t['model']), _row(*(f[name] for name in _NUMBERS))),
-        _part('Run', _row(f['tracking'], f['address']), _row(f['name'], b['start']))])
-    left = widgets.VBox([_part('Runs', f['chosen'], widgets.HTML('<span class="note">Ctrl or Shift: several, to compare</span>'), _row(b['look'], b['pause'], b['resume'], b['stop']))], layout={'width': '236px', 'flex': '0 0 auto'})
+    new = widgets.VBox(
+        [
+            _part(
+                'Records to learn from',
+                _row(f['records']),
+                _row(f['table'], b['preview']),
+                t['preview'],
+                p['preview'],
+            ),
+            _part('Model', _row(f['model'], t['model']), _row(*(f[name] for name in _NUMBERS))),
+            _part('Run', _row(f['tracking'], f['address']), _row(f['name'], b['start'])),
+        ]
+    )
+    left = widgets.VBox(
+        [
+            _part(
+                'Runs',
+                f['chosen'],
+                widgets.HTML('<span class="note">Ctrl or Shift: several, to compare</span>'),
+                _row(b['look'], b['pause'], b['resume'], b['stop']),
+            )
+        ],
+        layout={'width': '236px', 'flex': '0 0 auto'},
+    )
     self.form, self._asks = None, widgets.VBox(layout={'overflow': 'visible'})
-    self._taken = _part('Checkpoints', f['checkpoint'], self._asks, _row(f['sample_seed'], b['sample'], f['beside']), _row(f['export'], b['export']), p['sampled'])
-    right = widgets.VBox([t['state'], self._progress, p['curves'], p['samples'], t['compared'].add_class('dst-table'), t['said'], self._taken], layout={'flex': '1 1 0', 'min_width': '0', 'overflow': 'visible'})
-    self.tabs = widgets.Tab([new, widgets.HBox([left, right], layout={'grid_gap': '18px'})], titles=['New run', 'Runs'])
+    self._taken = _part(
+        'Checkpoints',
+        f['checkpoint'],
+        self._asks,
+        _row(f['sample_seed'], b['sample'], f['beside']),
+        _row(f['export'], b['export']),
+        p['sampled'],
+    )
+    right = widgets.VBox(
+        [
+            t['state'],
+            self._progress,
+            p['curves'],
+            p['samples'],
+            t['compared'].add_class('dst-table'),
+            t['said'],
+            self._taken,
+        ],
+        layout={'flex': '1 1 0', 'min_width': '0', 'overflow': 'visible'},
+    )
+    self.tabs = widgets.Tab(
+        [new, widgets.HBox([left, right], layout={'grid_gap': '18px'})], titles=['New run', 'Runs']
+    )
     self.children = [widgets.HTML(_STYLE, layout={'height': '0', 'margin': '0'}), t['message'], self.tabs]
     self.add_class('dst')
-    for do, button in b.items(): button.on_click(lambda _, do=do: getattr(self, f'_{do}_pressed')())
+    for do, button in b.items():
+        button.on_click(lambda _, do=do: getattr(self, f'_{do}_pressed')())
     f['model'].observe(lambda _: self._suit(), 'value')
     f['tracking'].observe(lambda _: _shown(f['address'], f['tracking'].value == 'server'), 'value')
     f['chosen'].observe(lambda _: self._chose(), 'value')
@@ -221,7 +448,8 @@ def _build(self:TrainingBench):
     self.observe(lambda _: self._watch(), '_view_count')
     _shown(f['address'], False)
 
-def _shown(widget, yes): widget.layout.display = None if yes else 'none'
+def _shown(widget, yes):
+    widget.layout.display = None if yes else 'none'
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #2156201e
 @patch
@@ -230,38 +458,55 @@ def _suit(self:TrainingBench):
     f, card = self.fields, find(self.fields['model'].value)
     usual = usual_settings(card)
     self._texts['model'].value = f'<span class="note">{html.escape(card.about)}</span>'
-    for name in _NUMBERS: _shown(f[name], name in usual or name == 'seed')
     for name in _NUMBERS:
-        if name in usual: f[name].value = usual[name]
+        _shown(f[name], name in usual or name == 'seed')
+    for name in _NUMBERS:
+        if name in usual:
+            f[name].value = usual[name]
     self._propose()
 
 @patch
 def _propose(self:TrainingBench):
     "A name that is free, unless somebody has written another."
     model, field = self.fields['model'].value, self.fields['name']
-    if field.value in ('', self._proposed): self._proposed = field.value = next(name for k in itertools.count(1) if not (self.folder/(name := f'{model}_{k:03}')).exists())
+    if field.value in ('', self._proposed):
+        self._proposed = field.value = next(
+            name for k in itertools.count(1) if not (self.folder/(name := f'{model}_{k:03}')).exists()
+        )
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #b596388b
 @patch
-def _say(self:TrainingBench, words, wrong=False): self._texts['message'].value = f'<span class="{"wrong" if wrong else "said"}">{"⚠ " if wrong else ""}{html.escape(words)}</span>' if words else ''
+def _say(self:TrainingBench, words, wrong=False):
+    self._texts['message'].value = (
+        f'<span class="{"wrong" if wrong else "said"}">{"⚠ " if wrong else ""}{html.escape(words)}</span>'
+        if words
+        else ''
+    )
 
 @patch
 def _guarded(self:TrainingBench, job, *given):
     "What a job makes, or None: then it was said why."
-    try: return job(*given)
-    except (ValueError, OSError) as e: self._say(str(e), wrong=True)
-    except Exception as e: self._say(f'{type(e).__name__}: {e}', wrong=True)
+    try:
+        return job(*given)
+    except (ValueError, OSError) as e:
+        self._say(str(e), wrong=True)
+    except Exception as e:
+        self._say(f'{type(e).__name__}: {e}', wrong=True)
 
 @patch
 def _do(self:TrainingBench, button, words, job, then):
     "Do what a button asks for, aside; it can be pressed again when that is done."
-    if words is not None: self._say(words)
+    if words is not None:
+        self._say(words)
     self.buttons[button].disabled = True
     self.busy.append(button)
+
     def done(made):
         self.buttons[button].disabled = False
-        if made is not None and not self._closed: self._guarded(then, made)
+        if made is not None and not self._closed:
+            self._guarded(then, made)
         self.busy.remove(button)
+
     _aside(lambda: self._guarded(job), done)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #65d48b63
@@ -269,25 +514,36 @@ def _do(self:TrainingBench, button, words, job, then):
 def _records(self:TrainingBench):
     "Path of the records, and of their table."
     records, table = (self.fields[name].value.strip() for name in ('records', 'table'))
-    if not records: raise ValueError('say first where the records are: a folder with ECG files, or a Zarr store')
+    if not records:
+        raise ValueError('say first where the records are: a folder with ECG files, or a Zarr store')
     return Path(records).expanduser(), Path(table).expanduser() if table else None
 
 @patch
 def _preview_pressed(self:TrainingBench):
     "Read the records as the chosen model would."
+
     def job():
         path, table = self._records()
         records = read_for(Plan(self.fields['model'].value, str(path), table and str(table)))
         return records, _png(draw_beside({f'{path.name}, the first of {len(records)}': records.ecg}))
+
     self._do('preview', 'Reading the records …', job, lambda made: (self._say(''), self._previewed(*made)))
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #9a77632c
 @patch
 def _previewed(self:TrainingBench, records, picture):
-    known = {'superclass': records.table[list(SUPERCLASSES)].notna().any(axis=1).sum()} | {k: records.table[k].notna().sum() for k in ('sex', 'age')}
-    lines = [f'<b>{len(records)} records</b>: {html.escape(", ".join(records.steps))}', *['known: ' + ', '.join(f'{k} of {n}' for k, n in known.items() if n)]*any(known.values())]
+    known = {'superclass': records.table[list(SUPERCLASSES)].notna().any(axis=1).sum()} | {
+        k: records.table[k].notna().sum() for k in ('sex', 'age')
+    }
+    lines = [
+        f'<b>{len(records)} records</b>: {html.escape(", ".join(records.steps))}',
+        *['known: ' + ', '.join(f'{k} of {n}' for k, n in known.items() if n)]*any(known.values()),
+    ]
     out = list(records.left_out.items())
-    lines += [f'<span class="warned">left out: {html.escape(name)}, it {html.escape(why)}</span>' for name, why in out[:8]] + [f'<span class="warned">and {len(out) - 8} more</span>']*(len(out) > 8)
+    lines += [
+        f'<span class="warned">left out: {html.escape(name)}, it {html.escape(why)}</span>'
+        for name, why in out[:8]
+    ] + [f'<span class="warned">and {len(out) - 8} more</span>']*(len(out) > 8)
     self._texts['preview'].value = '<br>'.join(lines)
     self._put('preview', picture)
 
@@ -301,24 +557,32 @@ def _put(self:TrainingBench, name, picture):
 def _settings(self:TrainingBench):
     "What was filled in, as `start` takes it."
     f = self.fields
-    tracking = {'none': None, 'server': f['address'].value.strip()}.get(f['tracking'].value, f['tracking'].value)
-    if tracking == '': raise ValueError('say where the MLflow server is, such as http://localhost:5000')
+    tracking = {'none': None, 'server': f['address'].value.strip()}.get(
+        f['tracking'].value, f['tracking'].value
+    )
+    if tracking == '':
+        raise ValueError('say where the MLflow server is, such as http://localhost:5000')
     usual = usual_settings(find(f['model'].value))
-    return {name: f[name].value for name in _NUMBERS if name in usual or name == 'seed'} | dict(tracking=tracking)
+    return {name: f[name].value for name in _NUMBERS if name in usual or name == 'seed'} | dict(
+        tracking=tracking
+    )
 
 @patch
 def _start_pressed(self:TrainingBench):
     def job():
         name = self.fields['name'].value.strip()
-        if not name or name.startswith('.') or Path(name).name != name: raise ValueError(f"a run's name is that of one folder, such as small_001; got {name!r}")
+        if not name or name.startswith('.') or Path(name).name != name:
+            raise ValueError(f"a run's name is that of one folder, such as small_001; got {name!r}")
         path, table = self._records()
         return start(self.folder/name, self.fields['model'].value, path, table=table, **self._settings())
+
     def started(run):
         self._proposed = run.folder.name
         self._propose()
         self.tabs.selected_index = 1
         self._say(f'{run.folder.name} has started; it goes on when this notebook is closed.')
         self._select(run.folder.name)
+
     self._do('start', 'Reading the records …', job, started)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #53428e2a
@@ -329,11 +593,16 @@ def _look(self:TrainingBench):
         chosen = self.fields['chosen'].value
         found = {run.folder.name: run for run in runs(self.folder)}
         states = {name: run.state() for name, run in found.items()}
-        if not set(chosen) & set(found): chosen = tuple(sorted(found, key=lambda name: (self.folder/name/'plan.json').stat().st_mtime)[-1:])
+        if not set(chosen) & set(found):
+            chosen = tuple(
+                sorted(found, key=lambda name: (self.folder/name/'plan.json').stat().st_mtime)[-1:]
+            )
         taught = {name: self._follow(found[name]) for name in chosen if name in found}
         now = {name: states[name]['state'] for name in taught}
-        if now != self._now or time.monotonic() > self._due: pictures = self._drawn_anew(found, taught)
-        else: pictures = {}
+        if now != self._now or time.monotonic() > self._due:
+            pictures = self._drawn_anew(found, taught)
+        else:
+            pictures = {}
         self._now = now
         return dict(found=found, states=states, taught=taught, pictures=pictures)
 
@@ -342,42 +611,76 @@ def _look(self:TrainingBench):
 def _drawn_anew(self:TrainingBench, found, taught):
     "Pictures of which something is new, by name."
     began, pictures = time.thread_time(), {}
-    latest = {name: path for name in taught if (path := max((found[name].folder/'samples').glob('*.npy'), default=None))}
+    latest = {
+        name: path
+        for name in taught
+        if (path := max((found[name].folder/'samples').glob('*.npy'), default=None))
+    }
     lines = [(name, len(t), *t.index[-1:]) for name in taught for t in taught[name]]
-    if lines != self._drawn.get('curves'): pictures['curves'] = _png(draw_curves(taught)) if any(len(numbers) for numbers, _ in taught.values()) else None
-    if latest != self._drawn.get('samples'): pictures['samples'] = _png(draw_beside({f'{name}, step {int(path.stem):,}': found[name].samples(int(path.stem)) for name, path in latest.items()})) if latest else None
+    if lines != self._drawn.get('curves'):
+        pictures['curves'] = (
+            _png(draw_curves(taught)) if any(len(numbers) for numbers, _ in taught.values()) else None
+        )
+    if latest != self._drawn.get('samples'):
+        pictures['samples'] = (
+            _png(
+                draw_beside(
+                    {
+                        f'{name}, step {int(path.stem):,}': found[name].samples(int(path.stem))
+                        for name, path in latest.items()
+                    }
+                )
+            )
+            if latest
+            else None
+        )
     self._drawn = dict(curves=lines, samples=latest)
     self._due = time.monotonic() + 10*(time.thread_time() - began)
     return pictures
 
 @patch
 def _follow(self:TrainingBench, run): # numbers, quality
-    for name in ('numbers', 'quality'): self._followed.setdefault((run.folder, name), _Followed(run.folder/f'{name}.jsonl'))
+    for name in ('numbers', 'quality'):
+        self._followed.setdefault((run.folder, name), _Followed(run.folder/f'{name}.jsonl'))
     return tuple(self._followed[run.folder, name].read() for name in ('numbers', 'quality'))
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #4003d5ca
 @patch
 def _looked(self:TrainingBench, seen):
-    if seen is None or self._closed: return
-    with self._one_at_a_time: self._guarded(self._show, seen)
+    if seen is None or self._closed:
+        return
+    with self._one_at_a_time:
+        self._guarded(self._show, seen)
     self._watch()
 
 @patch
 def _watch(self:TrainingBench):
     "Look again after a while, if somebody is there to see and a shown run is going."
     going = any(self._states.get(name) in GOING for name in self.fields['chosen'].value)
-    if self._closed or not self._view_count or not going or self._watching is not None and self._watching.is_running(): return
-    try: loop = asyncio.get_running_loop()
-    except RuntimeError: return                                              # a script: `refresh` looks
+    if (
+        self._closed
+        or not self._view_count
+        or not going
+        or self._watching is not None
+        and self._watching.is_running()
+    ):
+        return
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return  # a script: `refresh` looks
     self._watching = loop
+
     def then(seen):
         self._watching = None
         self._looked(seen) if seen else self._watch()
+
     _aside(lambda: None if self._closed else self._guarded(self._look), then, EVERY)
 
 @patch
 def _chose(self:TrainingBench):
-    if self._setting: return
+    if self._setting:
+        return
     self._do('look', '', self._look, self._looked)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #4516746e
@@ -392,81 +695,126 @@ def _select(self:TrainingBench, name):
 @patch
 def _list(self:TrainingBench, states, chosen):
     "The list of runs; changed only where it differs, since a changed list jumps to its top."
-    self._states, field, options = {name: at['state'] for name, at in states.items()}, self.fields['chosen'], [(f"{name} · {at['state']}", name) for name, at in states.items()]
+    self._states = {name: at['state'] for name, at in states.items()}
+    field = self.fields['chosen']
+    options = [(f"{name} · {at['state']}", name) for name, at in states.items()]
     self._setting = True
     try:
-        if tuple(options) != tuple(field.options): field.options = options
-        if field.value != chosen: field.value = chosen
-    finally: self._setting = False
+        if tuple(options) != tuple(field.options):
+            field.options = options
+        if field.value != chosen:
+            field.value = chosen
+    finally:
+        self._setting = False
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #70328684
 @patch
 def _show(self:TrainingBench, seen):
     found, states, taught, pictures = seen.values()
     chosen = self.fields['chosen'].value
-    if set(chosen) & set(found) and set(chosen) != set(taught): self._drawn, self._now = {}, {}; return           # another look is on its way
+    if set(chosen) & set(found) and set(chosen) != set(taught):
+        self._drawn, self._now = {}, {}
+        return  # another look is on its way
     self._list(states, tuple(taught))
-    for name, picture in pictures.items(): self._put(name, picture)
+    for name, picture in pictures.items():
+        self._put(name, picture)
     known = {name: (found[name].plan, states[name], *taught[name]) for name in taught}
-    self._texts['state'].value = ''.join(_told(name, *one) for name, one in known.items()) or '<p class="note">No run in this folder yet.</p>'
+    self._texts['state'].value = (
+        ''.join(_told(name, *one) for name, one in known.items())
+        or '<p class="note">No run in this folder yet.</p>'
+    )
     self._texts['compared'].value = _compared(known).to_html(border=0) if len(known) > 1 else ''
-    self._texts['said'].value = _repeated(found[chosen[0]].said()) if len(chosen := list(known)) == 1 else ''
+    self._texts['said'].value = (
+        _repeated(found[chosen[0]].said()) if len(chosen := list(known)) == 1 else ''
+    )
     one = len(known) == 1 and next(iter(known))
-    for widget in (self._progress, self._taken): _shown(widget, bool(one))
+    for widget in (self._progress, self._taken):
+        _shown(widget, bool(one))
     if one:
         plan, at, numbers, _ = known[one]
-        self._progress.max, self._progress.value = max(1, at.get('steps') or plan.steps), _step(at, numbers)
+        self._progress.max = max(1, at.get('steps') or plan.steps)
+        self._progress.value = _step(at, numbers)
         self._show_checkpoints(found[one], taught[one][1])
     state = {states[name]['state'] for name in taught}
-    for do, may in dict(pause=GOING, stop=GOING, resume=_RESTING).items(): self.buttons[do].disabled = not (state and state <= set(may))
+    for do, may in dict(pause=GOING, stop=GOING, resume=_RESTING).items():
+        self.buttons[do].disabled = not (state and state <= set(may))
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #94310547
 def _told(name, plan, at, numbers, quality):
     "A run's state in one line."
-    state = dict(killed='its process is gone; Resume goes on from its last checkpoint', failed=at.get('why', 'failed')).get(at['state'], at['state'])
+    state = dict(
+        killed='its process is gone; Resume goes on from its last checkpoint',
+        failed=at.get('why', 'failed'),
+    ).get(at['state'], at['state'])
     steps = at.get('steps') or plan.steps
-    return f'<div><b>{html.escape(name)}</b> · {html.escape(plan.card.name)} · step {_step(at, numbers):,} of {steps:,} · <span class="{"wrong" if at["state"] in ("failed", "killed") else "said"}">{html.escape(state)}</span></div>'
+    kind = 'wrong' if at['state'] in ('failed', 'killed') else 'said'
+    where = f'{html.escape(plan.card.name)} · step {_step(at, numbers):,} of {steps:,}'
+    return f'<div><b>{html.escape(name)}</b> · {where} · <span class="{kind}">{html.escape(state)}</span></div>'
 
 def _repeated(said, most=6):
     "The last lines a run said, its warnings marked."
     lines = said.strip().splitlines()[-most:]
-    return '<h4>What the run says</h4>' + '<br>'.join(f'<span class="{"warned" if warned else "note"}">{"⚠ "*warned}{html.escape(line)}</span>' for line in lines for warned in [line.startswith('step ')]) if lines else ''
+    return (
+        '<h4>What the run says</h4>'
+        + '<br>'.join(
+            f'<span class="{"warned" if warned else "note"}">{"⚠ " * warned}{html.escape(line)}</span>'
+            for line in lines
+            for warned in [line.startswith('step ')]
+        )
+        if lines
+        else ''
+    )
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #d3eb569d
 @patch
 def _chosen_runs(self:TrainingBench):
     there = {run.folder.name: run for run in runs(self.folder)}
-    if not (chosen := [there[name] for name in self.fields['chosen'].value if name in there]): raise ValueError('choose a run first')
+    if not (chosen := [there[name] for name in self.fields['chosen'].value if name in there]):
+        raise ValueError('choose a run first')
     return chosen
 
 @patch
 def _steer(self:TrainingBench, do, words):
     "Ask the chosen runs for something, and look."
+
     def job():
-        for run in self._chosen_runs(): getattr(run, do)()
+        for run in self._chosen_runs():
+            getattr(run, do)()
         return self._look()
+
     self._do(do, '', job, lambda seen: (self._say(words), self._looked(seen)))
 
 @patch
-def _pause_pressed(self:TrainingBench): self._steer('pause', 'Pausing: the step it is at is finished and saved first.')
+def _pause_pressed(self:TrainingBench):
+    self._steer('pause', 'Pausing: the step it is at is finished and saved first.')
+
 @patch
-def _stop_pressed(self:TrainingBench): self._steer('stop', 'Stopping: the step it is at is finished and saved first.')
+def _stop_pressed(self:TrainingBench):
+    self._steer('stop', 'Stopping: the step it is at is finished and saved first.')
+
 @patch
-def _resume_pressed(self:TrainingBench): self._steer('resume', 'Going on from the last checkpoint.')
+def _resume_pressed(self:TrainingBench):
+    self._steer('resume', 'Going on from the last checkpoint.')
+
 @patch
-def _look_pressed(self:TrainingBench): self._do('look', '', self._look, self._looked)
+def _look_pressed(self:TrainingBench):
+    self._do('look', '', self._look, self._looked)
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #135f3219
 @patch
 def _show_checkpoints(self:TrainingBench, run, quality):
     "Checkpoints of a run, the latest first, with what their samples were worth."
     field, name = self.fields['checkpoint'], run.folder.name
-    options = tuple((f'step {step:,}{_worth(quality, step)}', (name, step)) for step in reversed(run.checkpoints()))
+    options = tuple(
+        (f'step {step:,}{_worth(quality, step)}', (name, step)) for step in reversed(run.checkpoints())
+    )
     if options != tuple(field.options):
-        before, newest, values = field.value, [v for _, v in field.options[:1]], [v for _, v in options]
+        before = field.value
+        newest = [v for _, v in field.options[:1]]
+        values = [v for _, v in options]
         field.options = options
         if options:
-            by_hand = before in values and [before] != newest                # one chosen by hand stays
+            by_hand = before in values and [before] != newest  # one chosen by hand stays
             field.value = before if by_hand else values[0]
         if not before or before[0] != name:
             self._put('sampled', None)
@@ -509,7 +857,13 @@ def _sample_pressed(self:TrainingBench):
         if other := self.fields['beside'].value.strip():
             drawn |= _beside(other, run.plan.card, seed, asked)
         return _png(draw_beside(drawn))
-    self._do('sample', 'Drawing four records …', job, lambda picture: (self._say(''), self._put('sampled', picture)))
+
+    self._do(
+        'sample',
+        'Drawing four records …',
+        job,
+        lambda picture: (self._say(''), self._put('sampled', picture)),
+    )
 
 def _beside(other, card, seed, asked):
     "Four records of another generator of the same door, with those of the requests that it takes."
@@ -532,4 +886,5 @@ def _export_pressed(self:TrainingBench):
             raise ValueError('say which folder to export to')
         given = run.export(Path(text).expanduser(), step)
         return f'Exported step {step} of {name}: {given}, and README.md beside it.'
+
     self._do('export', '', job, self._say)

@@ -1,4 +1,4 @@
-"""What of an ECG made a network say what it said: ten methods, one call, and an answer with the leads and the clock of the ECG.
+"""What of an ECG made a network say what it said: ten methods, and an answer on the ECG's own clock.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/attribution.html.md"""
 
@@ -8,9 +8,15 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/attribution.html.md""
 __all__ = ['WAVES', 'BASELINES', 'METHODS', 'waves_of', 'baseline_of', 'ironed', 'attribute', 'draw_attribution']
 
 # %% ../../nbs/xai/00_attribution.ipynb #a0ea0c34
-import functools, warnings
-import numpy as np, pandas as pd, torch, xarray as xr
+import functools
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
 from torch import nn
+
 from ..classifiers.declared import declaration, declared, first_channels
 from ..classifiers.resnet import ResNet1d, answer, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
@@ -30,15 +36,28 @@ def waves_of(
     marks = delineate(x) if marks is None else marks
     marks = marks[marks.lead.eq('all') & (marks.beat >= 0)]
     rate, n, first = x.attrs['sampling_rate'], x.sizes['time'], float(x.time[0])
-    wave, beat = np.zeros((x.sizes['record'], n), int), np.full((x.sizes['record'], n), -1)
-    at = lambda seconds: int(np.clip(round((seconds - first)*rate), 0, n))
+    wave = np.zeros((x.sizes['record'], n), int)
+    beat = np.full((x.sizes['record'], n), -1)
+
+    def at(seconds):
+        return int(np.clip(round((seconds - first)*rate), 0, n))
+
     for r, record in enumerate(x.record.values):
         for b, own in marks[marks.record.eq(record)].groupby('beat'):
             rows = {row.wave: row for row in own.itertuples()}
-            spans = {w: (at(row.onset_s), at(row.offset_s)) for w, row in rows.items() if np.isfinite([row.onset_s, row.offset_s]).all()}
-            if 'QRS' in spans: spans['ST'] = spans['QRS'][1], spans['T'][0] if 'T' in spans else min(n, spans['QRS'][1] + round(.08*rate))
+            spans = {
+                w: (at(row.onset_s), at(row.offset_s))
+                for w, row in rows.items()
+                if np.isfinite([row.onset_s, row.offset_s]).all()
+            }
+            if 'QRS' in spans:
+                spans['ST'] = (
+                    spans['QRS'][1],
+                    spans['T'][0] if 'T' in spans else min(n, spans['QRS'][1] + round(0.08*rate)),
+                )
             for w in ('ST', 'P', 'T', 'QRS'):
-                if w in spans: wave[r, slice(*spans[w])], beat[r, slice(*spans[w])] = WAVES.index(w), b
+                if w in spans:
+                    wave[r, slice(*spans[w])], beat[r, slice(*spans[w])] = WAVES.index(w), b
     return wave, beat
 
 # %% ../../nbs/xai/00_attribution.ipynb #fbbc6a08
@@ -51,19 +70,32 @@ def baseline_of(
     marks:pd.DataFrame=None, # From `delineate`, made if needed and not given
 )->xr.DataArray: # ECGs of the same shape, mV
     "The ECG that one is compared with; raises `ValueError` for an unknown kind."
-    if kind not in BASELINES: raise ValueError(f"unknown baseline {kind!r}; known are {', '.join(BASELINES)}")
-    if kind == 'isoelectric': return x.copy(data=np.broadcast_to(np.median(x.values, -1, keepdims=True), x.shape).astype('float32'))
+    if kind not in BASELINES:
+        raise ValueError(f"unknown baseline {kind!r}; known are {', '.join(BASELINES)}")
+    if kind == 'isoelectric':
+        return x.copy(
+            data=np.broadcast_to(np.median(x.values, -1, keepdims=True), x.shape).astype('float32')
+        )
     marks = delineate(x) if marks is None else marks
-    if kind == 'straight': return ironed(x, ('P', 'QRS', 'T'), marks)
+    if kind == 'straight':
+        return ironed(x, ('P', 'QRS', 'T'), marks)
     middles, out = marks_of_wave(marks, 'QRS'), baseline_of(x)
-    beat, rate, first = _ordinary_beat().sel(lead=x.lead.values), x.attrs['sampling_rate'], float(x.time[0])
-    template = np.stack([np.interp(np.arange(round(-.35*rate), round(.55*rate))/rate, beat.time, v) for v in beat.values])
+    beat = _ordinary_beat().sel(lead=x.lead.values)
+    rate = x.attrs['sampling_rate']
+    first = float(x.time[0])
+    template = np.stack(
+        [
+            np.interp(np.arange(round(-0.35*rate), round(0.55*rate))/rate, beat.time, v)
+            for v in beat.values
+        ]
+    )
     for r, record in enumerate(x.record.values):
         own = middles[middles.record.eq(record)]
         for middle in ((own.onset_s + own.offset_s)/2).dropna():
-            start = round((middle - .35 - first)*rate)
+            start = round((middle - 0.35 - first)*rate)
             a, b = max(0, start), min(x.sizes['time'], start + template.shape[1])
-            if a < b: out.values[r, :, a:b] += template[:, a - start:b - start]
+            if a < b:
+                out.values[r, :, a:b] += template[:, a - start : b - start]
     return out
 
 def ironed(
@@ -72,120 +104,199 @@ def ironed(
     marks:pd.DataFrame, # From `delineate`
 )->xr.DataArray: # ECGs of the same shape, mV
     "Waves replaced by a straight line from onset to offset, in every lead and beat."
-    out, rate, first, n = x.copy(deep=True), x.attrs['sampling_rate'], float(x.time[0]), x.sizes['time']
+    out = x.copy(deep=True)
+    rate = x.attrs['sampling_rate']
+    first = float(x.time[0])
+    n = x.sizes['time']
     own = marks[marks.lead.eq('all') & marks.wave.isin(waves)].dropna(subset=['onset_s', 'offset_s'])
     index = {record: r for r, record in enumerate(x.record.values)}
     for row in own.itertuples():
         a, b = (int(np.clip(round((s - first)*rate), 0, n - 1)) for s in (row.onset_s, row.offset_s))
         part = out.values[index[row.record]]
-        part[:, a:b + 1] = part[:, [a]] + (part[:, [b]] - part[:, [a]])*np.linspace(0, 1, b - a + 1)
+        part[:, a : b + 1] = part[:, [a]] + (part[:, [b]] - part[:, [a]])*np.linspace(0, 1, b - a + 1)
     return out
 
 @functools.lru_cache(maxsize=1)
 def _ordinary_beat():
     "Mean over 32 generated records of their median beats, with twelve leads, falling to 0 at both ends."
     beat = median_beats(to_12_lead(next(make_ecgs(32, seed=0)))).mean('record')
-    beat = beat - beat.sel(time=slice(-.4, -.3)).mean('time')
-    return beat*xr.DataArray(np.clip(np.minimum((beat.time + .35)/.05, (.55 - beat.time)/.05), 0, 1), coords={'time': beat.time})
+    beat = beat - beat.sel(time=slice(-0.4, -0.3)).mean('time')
+    return beat*xr.DataArray(
+        np.clip(np.minimum((beat.time + 0.35)/0.05, (0.55 - beat.time)/0.05), 0, 1),
+        coords={'time': beat.time},
+    )
 
 # %% ../../nbs/xai/00_attribution.ipynb #0a6d430c
 def _quiet(method):
     "A method of captum's without the two warnings that it gives on every call."
+
     @functools.wraps(method)
     def quiet(v, task):
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', 'Input Tensor|Setting (forward|backward)', UserWarning, 'captum')
+            warnings.filterwarnings(
+                'ignore', 'Input Tensor|Setting (forward|backward)', UserWarning, 'captum'
+            )
             return method(v, task)
+
     return quiet
 
 class _Task:
     "What a method needs to know beside the values: the network, what of its output, the baseline, the waves."
+
     def __init__(self, model, factor, target, baseline, waves, seed):
-        self.model, self.target, self.baseline, self.waves, self.seed = model, target, baseline, waves, seed
+        self.model = model
+        self.target = target
+        self.baseline = baseline
+        self.waves = waves
+        self.seed = seed
         self.args = dict(target=target, additional_forward_args=None if factor is None else (factor,))
         self.factor = factor or 1
 
     def last_convolutions(self):
-        if hasattr(self.model, 'blocks'): return self.model.blocks
+        if hasattr(self.model, 'blocks'):
+            return self.model.blocks
         found = [m for m in self.model.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d))]
-        if not found: raise ValueError("Grad-CAM needs a network with convolutions; this one has none")
+        if not found:
+            raise ValueError("Grad-CAM needs a network with convolutions; this one has none")
         return found[-1]
 
 @_quiet
 def _saliency(v, task):
     from captum.attr import Saliency
+
     return Saliency(task.model).attribute(v, **task.args)
 
 @_quiet
 def _input_x_gradient(v, task):
     from captum.attr import InputXGradient
+
     return InputXGradient(task.model).attribute(v, **task.args)
 
 @_quiet
 def _integrated_gradients(v, task):
     from captum.attr import IntegratedGradients
-    if not isinstance(task.model, ResNet1d): return IntegratedGradients(task.model).attribute(v, task.baseline, n_steps=50, internal_batch_size=32, **task.args)
-    thin = lambda u: thinned(u, task.factor)                                 # linear: the mean slope is found behind it, and brought back once
-    slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target)
+
+    if not isinstance(task.model, ResNet1d):
+        return IntegratedGradients(task.model).attribute(
+            v, task.baseline, n_steps=50, internal_batch_size=32, **task.args
+        )
+
+    def thin(u):
+        return thinned(u, task.factor)  # linear: the mean slope is found behind it, and brought back once
+
+    slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(
+        thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target
+    )
     return (v - task.baseline)*torch.autograd.functional.vjp(thin, v, slope)[1]
 
 @_quiet
 def _smooth_grad(v, task):
     from captum.attr import NoiseTunnel, Saliency
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
-        return NoiseTunnel(Saliency(task.model)).attribute(v, nt_type='smoothgrad', nt_samples=25, nt_samples_batch_size=5, stdevs=.05, **task.args)   # mV
+        return NoiseTunnel(Saliency(task.model)).attribute(
+            v, nt_type='smoothgrad', nt_samples=25, nt_samples_batch_size=5, stdevs=0.05, **task.args
+        )  # mV
 
 @_quiet
 def _deep_lift(v, task):
     from captum.attr import DeepLift
+
     return DeepLift(task.model).attribute(v, task.baseline, **task.args)
 
 @_quiet
 def _gradient_shap(v, task):
     from captum.attr import GradientShap
-    state = np.random.get_state()                                            # captum draws from NumPy's one generator, too
+
+    state = np.random.get_state()  # captum draws from NumPy's one generator, too
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(task.seed); np.random.seed(task.seed)
-            one = [GradientShap(task.model).attribute(v[k:k + 1], task.baseline[k:k + 1], n_samples=25, stdevs=.02, **task.args) for k in range(len(v))]
-    finally: np.random.set_state(state)
+            torch.manual_seed(task.seed)
+            np.random.seed(task.seed)
+            one = [
+                GradientShap(task.model).attribute(
+                    v[k : k + 1], task.baseline[k : k + 1], n_samples=25, stdevs=0.02, **task.args
+                )
+                for k in range(len(v))
+            ]
+    finally:
+        np.random.set_state(state)
     return torch.cat(one)
 
 @_quiet
 def _grad_cam(v, task):
     from captum.attr import LayerAttribution, LayerGradCam
-    cam = LayerGradCam(task.model, task.last_convolutions()).attribute(v, **task.args)                    # signed: what speaks against stays
+
+    cam = LayerGradCam(task.model, task.last_convolutions()).attribute(
+        v, **task.args
+    )  # signed: what speaks against stays
     return LayerAttribution.interpolate(cam, (v.shape[-1],), 'linear').expand_as(v)/v.shape[1]
 
 @_quiet
 def _guided_grad_cam(v, task):
     from captum.attr import GuidedGradCam
-    return GuidedGradCam(task.model, task.last_convolutions()).attribute(v, interpolate_mode='linear', **task.args)
+
+    return GuidedGradCam(task.model, task.last_convolutions()).attribute(
+        v, interpolate_mode='linear', **task.args
+    )
 
 @_quiet
 def _occlusion(v, task):
     from captum.attr import Occlusion
-    wide = 20*task.factor                                                    # 0.2 s of one lead at 100 Hz
-    return Occlusion(task.model).attribute(v, (1, wide), strides=(1, wide//2), baselines=task.baseline, perturbations_per_eval=32, **task.args)/wide
+
+    wide = 20*task.factor  # 0.2 s of one lead at 100 Hz
+    return (
+        Occlusion(task.model).attribute(
+            v,
+            (1, wide),
+            strides=(1, wide//2),
+            baselines=task.baseline,
+            perturbations_per_eval=32,
+            **task.args,
+        )
+        / wide
+    )
 
 @_quiet
 def _wave_ablation(v, task):
     from captum.attr import FeatureAblation
+
     parts = len(WAVES)*torch.arange(v.shape[1])[:, None] + task.waves[:, None]
     size = torch.stack([torch.bincount(p.flatten(), minlength=len(WAVES)*v.shape[1])[p] for p in parts])
-    one = [FeatureAblation(task.model).attribute(v[k:k + 1], task.baseline[k:k + 1], feature_mask=parts[k:k + 1], perturbations_per_eval=32, **task.args) for k in range(len(v))]
-    return torch.cat(one)/size                                               # shared equally by the samples of a wave in a lead
+    one = [
+        FeatureAblation(task.model).attribute(
+            v[k : k + 1],
+            task.baseline[k : k + 1],
+            feature_mask=parts[k : k + 1],
+            perturbations_per_eval=32,
+            **task.args,
+        )
+        for k in range(len(v))
+    ]
+    return torch.cat(one)/size  # shared equally by the samples of a wave in a lead
 
-def _random(v, task): return torch.rand(v.shape, generator=torch.Generator().manual_seed(task.seed))
+def _random(v, task):
+    return torch.rand(v.shape, generator=torch.Generator().manual_seed(task.seed))
 
-METHODS = dict(saliency=_saliency, input_x_gradient=_input_x_gradient, integrated_gradients=_integrated_gradients, smooth_grad=_smooth_grad, deep_lift=_deep_lift,
-    gradient_shap=_gradient_shap, grad_cam=_grad_cam, guided_grad_cam=_guided_grad_cam, occlusion=_occlusion, wave_ablation=_wave_ablation, random=_random)
+METHODS = dict(
+    saliency=_saliency,
+    input_x_gradient=_input_x_gradient,
+    integrated_gradients=_integrated_gradients,
+    smooth_grad=_smooth_grad,
+    deep_lift=_deep_lift,
+    gradient_shap=_gradient_shap,
+    grad_cam=_grad_cam,
+    guided_grad_cam=_guided_grad_cam,
+    occlusion=_occlusion,
+    wave_ablation=_wave_ablation,
+    random=_random,
+)
 
 # %% ../../nbs/xai/00_attribution.ipynb #ed959c18
 def attribute(
     model:nn.Module, # From `load_classifier`, or any network that takes tensors (n, leads, time) in mV
-    x, # ECGs, or median beats for a network that reads those: DataArray (record, lead, time) or (lead, time), or ndarray; mV
+    x, # ECGs (or median beats, for a network that reads those) as `as_ecg` takes them, mV
     target=None, # Name of a class, or the number of an output; may be left out where there is only one
     method='integrated_gradients', # One of `METHODS`, or a function (values, task) of your own
     baseline='isoelectric', # One of `BASELINES`, or ECGs shaped as x
@@ -194,38 +305,69 @@ def attribute(
     seed:int=0, # For methods that draw
     batch_size:int=4, # Records at a time: memory depends on it, not on how many there are
     progress:bool=None, # Show a progress bar? If not said: for the slow methods
-)->xr.DataArray: # Shaped as x: what each sample adds to the logit (or, for saliency and SmoothGrad, how steeply it would); 0 in leads that the network does not read
+)->xr.DataArray: # Shaped as x: what each sample adds to the logit; 0 in leads that the network does not read
     """What each sample of an ECG did for the answer of a network.
 
-    Raises `TypeError` for a model that is no `nn.Module`; `ValueError` for an unknown class, method or baseline, and for a record that the network cannot take."""
+    Raises `TypeError` for a model that is no `nn.Module`; `ValueError` for an unknown class, method or baseline,
+    and for a record that the network cannot take."""
     from tqdm.auto import tqdm
-    if not isinstance(model, nn.Module): raise TypeError(f"model is a torch.nn.Module, such as load_classifier('superclass'); got {type(model).__name__}")
-    if not callable(method) and method not in METHODS: raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model is a torch.nn.Module, such as load_classifier('superclass'); got {type(model).__name__}"
+        )
+    if not callable(method) and method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     theirs, was_training, model = model, model.training, _as_declared(model)
     x = as_ecg(x)
-    whole = as_records(x).compute()                                          # a Zarr store is read here
-    given = None if isinstance(baseline, str) else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
+    whole = as_records(x).compute()  # a Zarr store is read here
+    given = (
+        None
+        if isinstance(baseline, str)
+        else np.broadcast_to(np.asarray(_shaped(baseline, whole), 'float32'), whole.shape)
+    )
     groups = [slice(k, k + batch_size) for k in range(0, len(whole), batch_size)]
-    for group in groups or [slice(0)]: values, factor, _ = network_input(model, whole[group])      # what cannot be taken is said before the first is explained
+    for group in groups or [slice(0)]:
+        values, factor, _ = network_input(
+            model, whole[group]
+        )  # what cannot be taken is said before the first is explained
     run = METHODS[method] if isinstance(method, str) else method
-    if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None: marks = delineate(whole)
+    if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None:
+        marks = delineate(whole)
     device, result = _device(model), xr.zeros_like(whole)
     rows = _rows(whole, whole.lead.values if factor is None else model.leads)
     slow = run in (_occlusion, _wave_ablation, _smooth_grad)
     model.eval()
     try:
         output = _output(model, target, values, factor)
-        for group in tqdm(groups, unit='batch', disable=not (slow and len(groups) > 1 if progress is None else progress)):
-            part, own = whole[group], None if marks is None else marks[marks.record.isin(whole.record.values[group])]
+        for group in tqdm(
+            groups, unit='batch', disable=not (slow and len(groups) > 1 if progress is None else progress)
+        ):
+            part = whole[group]
+            own = None if marks is None else marks[marks.record.isin(whole.record.values[group])]
             values = network_input(model, part)[0].to(device)
-            compared = network_input(model, baseline_of(part, baseline, own) if given is None else part.copy(data=given[group]))[0].to(device)
+            compared = network_input(
+                model, baseline_of(part, baseline, own) if given is None else part.copy(data=given[group])
+            )[0].to(device)
             waves = torch.from_numpy(waves_of(part, own)[0]) if run is _wave_ablation else None
-            result.values[group, rows] = _checked(_explained(run, values, _Task(model, factor, output, compared, waves, seed + group.start)), values.shape)
-    finally: theirs.train(was_training)
+            result.values[group, rows] = _checked(
+                _explained(run, values, _Task(model, factor, output, compared, waves, seed + group.start)),
+                values.shape,
+            )
+    finally:
+        theirs.train(was_training)
     if whole.size and not result.values.any():
-        warnings.warn("the attribution is zero everywhere: the network's answer does not move with the ECG (an output that is saturated, such as after a sigmoid: explain the logit instead)", stacklevel=2)
+        warnings.warn(
+            "the attribution is zero everywhere: the network's answer does not move with the ECG (an output that "
+            "is saturated, such as after a sigmoid: explain the logit instead)",
+            stacklevel=2,
+        )
     name = method if isinstance(method, str) else getattr(method, '__name__', 'own')
-    result = result.assign_attrs(method=name, target=str(target if target is not None else getattr(model, 'target', 0)), baseline=baseline if isinstance(baseline, str) else 'given')
+    result = result.assign_attrs(
+        method=name,
+        target=str(target if target is not None else getattr(model, 'target', 0)),
+        baseline=baseline if isinstance(baseline, str) else 'given',
+    )
     return result if 'record' in x.dims else result[0]
 
 def _as_declared(model):
@@ -236,19 +378,33 @@ def _as_declared(model):
     return declared(model, known.get('classes', ()))
 
 def _answered(model, values, factor):
-    "What the network says of the first record; a `ValueError` where that is no tensor, or where it cannot take the record."
+    """What the network says of the first record; a `ValueError` where that is no tensor, or where it cannot take the
+    record."""
     try:
         with torch.no_grad():
             out = answer(model, values[:1].to(_device(model)), factor)
     except (RuntimeError, TypeError) as e:
         channels = first_channels(model)
         if channels not in (None, values.shape[1]):
-            raise ValueError(f"the network's first layer takes {channels} leads, and this ECG has {values.shape[1]}; choose them with to_leads(x, ...), "
-                             "or say once which it reads: classifiers.declared.declared(network, leads=..., rate=...)") from e
-        raise ValueError(f"the network cannot take an ECG of the shape {tuple(values[:1].shape)}, {values.dtype}: {' '.join(str(e).split())[:200]}") from e
+            raise ValueError(
+                f"the network's first layer takes {channels} leads, and this ECG has {values.shape[1]}; choose them "
+                "with to_leads(x, ...), "
+                "or say once which it reads: classifiers.declared.declared(network, leads=..., rate=...)"
+            ) from e
+        raise ValueError(
+            f"the network cannot take an ECG of the shape {tuple(values[:1].shape)}, {values.dtype}: "
+            f"{' '.join(str(e).split())[:200]}"
+        ) from e
     if not isinstance(out, torch.Tensor):
-        what = f"a {type(out).__name__} of {len(out)}" if hasattr(out, '__len__') else f"a {type(out).__name__}"
-        raise ValueError(f"a network answers with one tensor; this one returned {what}. Wrap it in a module whose forward returns only the output in question")
+        what = (
+            f"a {type(out).__name__} of {len(out)}"
+            if hasattr(out, '__len__')
+            else f"a {type(out).__name__}"
+        )
+        raise ValueError(
+            f"a network answers with one tensor; this one returned {what}. Wrap it in a module whose forward "
+            "returns only the output in question"
+        )
     return out
 
 def _explained(run, values, task):
@@ -256,41 +412,75 @@ def _explained(run, values, task):
     try:
         return run(values, task)
     except (RuntimeError, AttributeError, AssertionError) as e:
-        if any(words in str(e) for words in ('not require grad', 'not to have been used in the graph', 'does not have a grad_fn', 'unsupported dtype')):
-            raise ValueError("the network's answer has no gradient with respect to the ECG: it is computed without gradients, detached, rounded or an argmax; "
-                             "methods that only ask again, occlusion and wave_ablation, do without") from e
+        if any(
+            words in str(e)
+            for words in (
+                'not require grad',
+                'not to have been used in the graph',
+                'does not have a grad_fn',
+                'unsupported dtype',
+            )
+        ):
+            raise ValueError(
+                "the network's answer has no gradient with respect to the ECG: it is computed without gradients, "
+                "detached, rounded or an argmax; "
+                "methods that only ask again, occlusion and wave_ablation, do without"
+            ) from e
         raise ValueError(f"the method does not suit this network: {' '.join(str(e).split())[:300]}") from e
 
-def _device(model): return next((p.device for p in model.parameters()), torch.device('cpu'))
+def _device(model):
+    return next((p.device for p in model.parameters()), torch.device('cpu'))
 
 def _output(model, target, values, factor):
     "The number of the output in question; None where the network has only one and gives no axis for it."
     classes = tuple(map(str, declaration(model).get('classes', ())))
     if isinstance(target, str) and target != getattr(model, 'target', None):
-        if target not in classes: raise ValueError(f"unknown class {target!r}; this network knows {', '.join(classes) or 'no classes by name: give the number of an output'}")
+        if target not in classes:
+            raise ValueError(
+                f"unknown class {target!r}; this network knows "
+                f"{', '.join(classes) or 'no classes by name: give the number of an output'}"
+            )
         return classes.index(target)
-    if target is None and len(classes) > 1: raise ValueError(f"which class? this network knows {', '.join(classes)}")
+    if target is None and len(classes) > 1:
+        raise ValueError(f"which class? this network knows {', '.join(classes)}")
     shape = tuple(_answered(model, values, factor).shape)
-    if len(shape) not in (1, 2): raise ValueError(f"a network answers with one number a record, or one a class: shape (n,) or (n, classes); for one record this one gave {shape}")
+    if len(shape) not in (1, 2):
+        raise ValueError(
+            "a network answers with one number a record, or one a class: shape (n,) or (n, classes); for one "
+            f"record this one gave {shape}"
+        )
     n = shape[1] if len(shape) == 2 else 1
-    if target is None and n > 1: raise ValueError(f"which output? this network has {n}, numbered from 0")
+    if target is None and n > 1:
+        raise ValueError(f"which output? this network has {n}, numbered from 0")
     wanted = 0 if target is None or isinstance(target, str) else int(target)
-    if not 0 <= wanted < n: raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
+    if not 0 <= wanted < n:
+        raise ValueError(f"output {target} is not there; this network has {n}, numbered from 0")
     return wanted if len(shape) == 2 else None
 
 def _rows(x, leads):
     have = list(x.lead.values)
-    if lacking := [lead for lead in leads if lead not in have]: raise ValueError(f"the network reads {', '.join(lacking)}, which this ECG has not: a map would have no place there. Convert it first, by to_8_lead or to_12_lead")
+    if lacking := [lead for lead in leads if lead not in have]:
+        raise ValueError(
+            f"the network reads {', '.join(lacking)}, which this ECG has not: a map would have no place there. "
+            "Convert it first, by to_8_lead or to_12_lead"
+        )
     return [have.index(lead) for lead in leads]
 
 def _shaped(baseline, x):
-    if np.shape(baseline)[-2:] != x.shape[-2:]: raise ValueError(f"a baseline is shaped as the ECG, {x.shape}; this one is {np.shape(baseline)}")
+    if np.shape(baseline)[-2:] != x.shape[-2:]:
+        raise ValueError(f"a baseline is shaped as the ECG, {x.shape}; this one is {np.shape(baseline)}")
     return baseline
 
 def _checked(found, shape):
     found = found.detach().cpu().float()
-    if found.shape != shape: raise ValueError(f"a method returns one number a sample, shape {tuple(shape)}; this one returned {tuple(found.shape)}")
-    if not torch.isfinite(found).all(): raise ValueError("the attribution is not finite: the network's output or slope is NaN or infinite for this record")
+    if found.shape != shape:
+        raise ValueError(
+            f"a method returns one number a sample, shape {tuple(shape)}; this one returned {tuple(found.shape)}"
+        )
+    if not torch.isfinite(found).all():
+        raise ValueError(
+            "the attribution is not finite: the network's output or slope is NaN or infinite for this record"
+        )
     return found.numpy()
 
 # %% ../../nbs/xai/00_attribution.ipynb #22a9b305
@@ -301,22 +491,51 @@ def draw_attribution(
     seconds=(0, 10), # From and to
     axes=None, # Matplotlib axes, one a lead, instead of a new figure
 ):
-    "Traces over a wash of orange (for) and blue (against), from an attribution smoothed over 40 ms. Returns the figure."
+    """Traces over a wash of orange (for) and blue (against), from an attribution smoothed over 40 ms.
+
+    Returns the figure."""
     import matplotlib.pyplot as plt
     from scipy.ndimage import gaussian_filter1d
+
     x, attribution = (v[0] if 'record' in v.dims else v for v in (as_ecg(x), attribution))
-    leads = [lead for lead in x.lead.values if float(abs(attribution.sel(lead=lead)).max()) > 0] if leads is None else list(leads)
-    leads = leads or list(x.lead.values)                                     # an empty map is drawn as one
+    leads = (
+        [lead for lead in x.lead.values if float(abs(attribution.sel(lead=lead)).max()) > 0]
+        if leads is None
+        else list(leads)
+    )
+    leads = leads or list(x.lead.values)  # an empty map is drawn as one
     empty = not bool((attribution != 0).any())
-    smooth = attribution.copy(data=gaussian_filter1d(attribution.values, .02*x.attrs['sampling_rate'], axis=-1))
-    most = float(abs(smooth).quantile(.998)) or 1
-    if axes is None: _, axes = plt.subplots(len(leads), 1, figsize=(10, 1.1*len(leads) + .3), sharex=True, squeeze=False, layout='constrained'); axes = axes[:, 0]
-    for ax, lead in zip(axes, leads):
+    smooth = attribution.copy(
+        data=gaussian_filter1d(attribution.values, 0.02*x.attrs['sampling_rate'], axis=-1)
+    )
+    most = float(abs(smooth).quantile(0.998)) or 1
+    if axes is None:
+        _, axes = plt.subplots(
+            len(leads),
+            1,
+            figsize=(10, 1.1*len(leads) + 0.3),
+            sharex=True,
+            squeeze=False,
+            layout='constrained',
+        )
+        axes = axes[:, 0]
+    for ax, lead in zip(axes, leads, strict=False):
         trace, shade = (v.sel(lead=lead, time=slice(*seconds)) for v in (x, smooth))
-        low, high = float(trace.min()) - .15, float(trace.max()) + .15
-        ax.imshow(shade.values[None], extent=(float(trace.time[0]), float(trace.time[-1]), low, high), aspect='auto', cmap=_wash(), vmin=-most, vmax=most, interpolation='bilinear')
-        ax.plot(trace.time, trace, color='#1b1b1b', lw=.9)
-        ax.set_ylim(low, high); ax.set_ylabel(lead, rotation=0, ha='right', va='center'); ax.spines[:].set_visible(False); ax.set_yticks([])
+        low, high = float(trace.min()) - 0.15, float(trace.max()) + 0.15
+        ax.imshow(
+            shade.values[None],
+            extent=(float(trace.time[0]), float(trace.time[-1]), low, high),
+            aspect='auto',
+            cmap=_wash(),
+            vmin=-most,
+            vmax=most,
+            interpolation='bilinear',
+        )
+        ax.plot(trace.time, trace, color='#1b1b1b', lw=0.9)
+        ax.set_ylim(low, high)
+        ax.set_ylabel(lead, rotation=0, ha='right', va='center')
+        ax.spines[:].set_visible(False)
+        ax.set_yticks([])
     axes[-1].set_xlabel('s')
     if empty:
         axes[0].set_title('an empty map: zero everywhere', fontsize=9, loc='left')
@@ -325,4 +544,7 @@ def draw_attribution(
 @functools.lru_cache(maxsize=1)
 def _wash():
     from matplotlib.colors import LinearSegmentedColormap
-    return LinearSegmentedColormap.from_list('for and against', ['#2166ac', '#92c5de', '#ffffff', '#fdb863', '#e66101'])
+
+    return LinearSegmentedColormap.from_list(
+        'for and against', ['#2166ac', '#92c5de', '#ffffff', '#fdb863', '#e66101']
+    )

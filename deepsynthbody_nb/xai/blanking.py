@@ -1,4 +1,4 @@
-"""Flatten one wave in every beat and ask the networks again: a network that measures QT should go blind without T, and not mind the P.
+"""Flatten one wave in every beat and ask again: what measures QT should go blind without T.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/blanking.html.md"""
 
@@ -9,6 +9,7 @@ __all__ = ['BLANKED', 'blank', 'blanking_errors']
 
 # %% ../../nbs/xai/04_blanking.ipynb #a3126a5c
 import pandas as pd
+
 from ..classifiers.resnet import NETWORKS, Regressor, load_classifier
 from ..signals.delineate import delineate
 from ..signals.leads import as_ecg
@@ -25,24 +26,40 @@ def blank(
     marks:pd.DataFrame=None, # From `delineate` of x, made if not given
 ): # ECGs of the same shape
     "ECGs without a wave; raises `ValueError` for an unknown one."
-    if wave not in BLANKED: raise ValueError(f"unknown wave {wave!r}; known are {', '.join(BLANKED)}")
-    return as_ecg(x) if wave == 'none' else ironed(as_ecg(x), (wave,), delineate(x) if marks is None else marks)
+    if wave not in BLANKED:
+        raise ValueError(f"unknown wave {wave!r}; known are {', '.join(BLANKED)}")
+    return (
+        as_ecg(x)
+        if wave == 'none'
+        else ironed(as_ecg(x), (wave,), delineate(x) if marks is None else marks)
+    )
 
 def blanking_errors(
     x, # ECGs, dims (record, lead, time), mV
     truth:pd.DataFrame, # Their measures, one row a record, columns as those of `measure`; NaN where there is none
     networks=None, # Names of measuring networks; all whose target is in `truth` if not given
     marks:pd.DataFrame=None, # From `delineate` of x, made if not given
-)->pd.DataFrame: # One row a network, wave and record: network, target, blanked, record, error (signed, in the target's unit)
+)->pd.DataFrame: # One row each: network, target, blanked, record, error (signed, in the target's unit)
     "What every measuring network gets wrong, with each wave blanked."
     marks = delineate(x) if marks is None else marks
-    names = [n for n in NETWORKS if isinstance(load_classifier(n), Regressor) and load_classifier(n).target in truth] if networks is None else networks
+    names = (
+        [
+            n
+            for n in NETWORKS
+            if isinstance(load_classifier(n), Regressor) and load_classifier(n).target in truth
+        ]
+        if networks is None
+        else networks
+    )
     rows = []
     for wave in BLANKED:
         without = blank(x, wave, marks)
-        beats = median_beats(without, marks)                                 # beats are where they were, also without QRS
+        beats = median_beats(without, marks)  # beats are where they were, also without QRS
         for name in names:
             model = load_classifier(name)
             found = model.predict(beats if model.view == 'beat' else without)
-            rows += [(name, model.target, wave, record, value - right) for record, value, right in zip(x.record.values, found, truth[model.target])]
+            rows += [
+                (name, model.target, wave, record, value - right)
+                for record, value, right in zip(x.record.values, found, truth[model.target], strict=False)
+            ]
     return pd.DataFrame(rows, columns=['network', 'target', 'blanked', 'record', 'error'])

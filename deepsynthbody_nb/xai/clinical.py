@@ -1,4 +1,4 @@
-"""Attributions added up over waves and leads, with their spread over beats: what a cardiologist could agree or disagree with.
+"""Attributions added up over waves and leads: what a cardiologist could agree or disagree with.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/clinical.html.md"""
 
@@ -8,7 +8,9 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/clinical.html.md"""
 __all__ = ['by_wave', 'in_words', 'draw_by_wave']
 
 # %% ../../nbs/xai/01_clinical.ipynb #1edb792c
-import numpy as np, pandas as pd
+import numpy as np
+import pandas as pd
+
 from ..signals.leads import as_ecg, as_records
 from .attribution import WAVES, waves_of
 
@@ -20,21 +22,37 @@ def by_wave(
 )->pd.DataFrame: # One row a record, lead and wave: share, sd (NaN for 'rest', and with fewer than two beats), net
     "An attribution by lead and wave; raises `ValueError` if it is not shaped as the ECG, or is 0 everywhere."
     x, a = as_ecg(x), attribution
-    if a.shape != x.shape: raise ValueError(f"an attribution is shaped as its ECG, {x.shape}; this one is {a.shape}")
-    if 'record' not in x.dims: x, a = as_records(x), a.expand_dims('record')
+    if a.shape != x.shape:
+        raise ValueError(f"an attribution is shaped as its ECG, {x.shape}; this one is {a.shape}")
+    if 'record' not in x.dims:
+        x, a = as_records(x), a.expand_dims('record')
     wave, beat = waves_of(x, marks)
     leads = [k for k in range(x.sizes['lead']) if np.abs(a.values[:, k]).max() > 0]
     rows = []
     for r, record in enumerate(x.record.values):
         values, n = a.values[r, leads].astype(float), beat[r].max() + 1
-        if not values.any(): raise ValueError(f"the attribution of record {record} is 0 everywhere: there is nothing to add up")
-        cell = np.where(beat[r] < 0, n, beat[r])*len(WAVES) + wave[r]                                    # what belongs to no beat comes last
-        size, net = (np.stack([np.bincount(cell, v, (n + 1)*len(WAVES)) for v in part]).reshape(len(leads), n + 1, len(WAVES)) for part in (np.abs(values), values))
+        if not values.any():
+            raise ValueError(
+                f"the attribution of record {record} is 0 everywhere: there is nothing to add up"
+            )
+        cell = (
+            np.where(beat[r] < 0, n, beat[r])*len(WAVES) + wave[r]
+        )  # what belongs to no beat comes last
+        size, net = (
+            np.stack([np.bincount(cell, v, (n + 1)*len(WAVES)) for v in part]).reshape(
+                len(leads), n + 1, len(WAVES)
+            )
+            for part in (np.abs(values), values)
+        )
         share, balance = size.sum(1)/size.sum(), net.sum(1)/size.sum()
         of_beat = size[:, :-1]/np.maximum(size[:, :-1].sum((0, 2)), 1e-12)[:, None]
         sd = of_beat.std(1, ddof=1) if n > 1 else np.full(share.shape, np.nan)
         sd[:, WAVES.index('rest')] = np.nan
-        rows += [(record, x.lead.values[k], w, share[i, j], sd[i, j], balance[i, j]) for i, k in enumerate(leads) for j, w in enumerate(WAVES)]
+        rows += [
+            (record, x.lead.values[k], w, share[i, j], sd[i, j], balance[i, j])
+            for i, k in enumerate(leads)
+            for j, w in enumerate(WAVES)
+        ]
     return pd.DataFrame(rows, columns=['record', 'lead', 'wave', 'share', 'sd', 'net'])
 
 # %% ../../nbs/xai/01_clinical.ipynb #3e270637
@@ -45,13 +63,16 @@ def in_words(
     waves:int=2, # How many waves to name
 )->str:
     "One sentence: the waves that carry most, and the leads in which they do."
-    if table.record.nunique() != 1: raise ValueError(f"a sentence is about one record; this table has {table.record.nunique()}")
+    if table.record.nunique() != 1:
+        raise ValueError(f"a sentence is about one record; this table has {table.record.nunique()}")
     most = table[table.wave != 'rest'].groupby('wave').share.sum().nlargest(waves)
     said = []
     for wave, share in most.items():
         leads = table[table.wave == wave].nlargest(3, 'share')
         said.append(f"{wave} in {', '.join(leads.lead)} ({share:.0%} over all leads)")
-    return f"The network gives {target} a probability of {probability:.2f}; of the attribution, most lies on {' and on '.join(said)}; {table[table.wave == 'rest'].share.sum():.0%} lies on no wave."
+    nowhere = table[table.wave == 'rest'].share.sum()
+    return (f"The network gives {target} a probability of {probability:.2f}; of the attribution, "
+            f"most lies on {' and on '.join(said)}; {nowhere:.0%} lies on no wave.")
 
 # %% ../../nbs/xai/01_clinical.ipynb #e3adf1c5
 def draw_by_wave(
@@ -60,14 +81,29 @@ def draw_by_wave(
 ):
     "Lead by wave, the share in percent, its spread over beats behind ±. Returns the figure."
     import matplotlib.pyplot as plt
-    if ax is None: _, ax = plt.subplots(figsize=(5.2, 3.2), layout='constrained')
-    mean, leads, waves = table.groupby(['lead', 'wave'])[['share', 'sd']].mean(), list(dict.fromkeys(table.lead)), [*WAVES[1:], WAVES[0]]
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.2, 3.2), layout='constrained')
+    mean = table.groupby(['lead', 'wave'])[['share', 'sd']].mean()
+    leads = list(dict.fromkeys(table.lead))
+    waves = [*WAVES[1:], WAVES[0]]
     grid = 100*mean.share.unstack().loc[leads, waves]
     ax.imshow(grid, cmap='Oranges', vmin=0, vmax=max(float(grid.max().max()), 1e-9), aspect='auto')
     for i, lead in enumerate(leads):
         for j, wave in enumerate(waves):
             sd = 100*mean.sd[lead, wave]
-            ax.text(j, i, f'{grid.iloc[i, j]:.0f}' + (f' ±{sd:.0f}' if np.isfinite(sd) and sd >= .5 else ''), ha='center', va='center', fontsize=8, color='white' if grid.iloc[i, j] > .65*grid.max().max() else '#222')
-    ax.set_xticks(range(len(waves)), waves); ax.set_yticks(range(len(leads)), leads); ax.set_title('share of the attribution, %', fontsize=9)
-    ax.tick_params(length=0); ax.spines[:].set_visible(False)
+            ax.text(
+                j,
+                i,
+                f'{grid.iloc[i, j]:.0f}' + (f' ±{sd:.0f}' if np.isfinite(sd) and sd >= 0.5 else ''),
+                ha='center',
+                va='center',
+                fontsize=8,
+                color='white' if grid.iloc[i, j] > 0.65*grid.max().max() else '#222',
+            )
+    ax.set_xticks(range(len(waves)), waves)
+    ax.set_yticks(range(len(leads)), leads)
+    ax.set_title('share of the attribution, %', fontsize=9)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
     return ax.figure

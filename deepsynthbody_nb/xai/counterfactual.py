@@ -1,4 +1,4 @@
-"""The smallest walk through the generator's latent space that turns a classifier's answer, told as what would have to be measured differently.
+"""The smallest walk through the latent space that turns a classifier's answer, told in measures.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/counterfactual.html.md"""
 
@@ -9,7 +9,12 @@ __all__ = ['Counterfactual', 'counterfactual']
 
 # %% ../../nbs/xai/05_counterfactual.ipynb #f6f39056
 from dataclasses import dataclass, replace
-import numpy as np, pandas as pd, torch, xarray as xr
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
 from ..generators.pulse2pulse import FULL_SCALE, folded_decoder
 from ..latent.bottleneck import Latent, activations, along, decode, join, moved_to
 from ..latent.controls import CONTROLS, load_controls, standardised
@@ -20,50 +25,92 @@ from ..signals.measure import measure
 @dataclass(frozen=True)
 class Counterfactual:
     "A record, its nearest other on a walk, and what a classifier says along it."
-    target:str # The class
-    walk:Latent # From the start to the place where the answer has turned
-    probabilities:np.ndarray # Of the target, one for each step of the walk
-    reached:float # The probability wanted
+
+    target: str  # The class
+    walk: Latent  # From the start to the place where the answer has turned
+    probabilities: np.ndarray  # Of the target, one for each step of the walk
+    reached: float  # The probability wanted
 
     @property
-    def turned(self): return (self.probabilities[-1] >= self.reached) if self.reached >= self.probabilities[0] else (self.probabilities[-1] <= self.reached)
+    def turned(self):
+        return (
+            (self.probabilities[-1] >= self.reached)
+            if self.reached >= self.probabilities[0]
+            else (self.probabilities[-1] <= self.reached)
+        )
 
     @property
     def ecgs(self)->xr.DataArray: # Two records: start and end, `LEADS_12`, mV
         return to_12_lead(decode(join([self.walk[0], self.walk[-1]])))
 
-    def changes(self)->pd.DataFrame: # One row a measure: start, end, change; sorted by how many standard deviations of ordinary records it is
+    def changes(
+        self,
+    )->pd.DataFrame: # One row a measure: start, end, change; sorted by the change in standard deviations
         "What would be measured differently, in the ten measures that can be asked for."
         mean, sd = load_controls()[1].T.to_numpy()
         table = measure(self.ecgs)
         usual = standardised(table, mean, sd)
-        rows = pd.DataFrame({'start': table.iloc[0][list(CONTROLS.values())].to_numpy(float), 'end': table.iloc[1][list(CONTROLS.values())].to_numpy(float),
-            'change_sd': (usual.iloc[1] - usual.iloc[0]).to_numpy(float)}, index=list(CONTROLS.values()))
-        return rows.assign(change=rows.end - rows.start)[['start', 'end', 'change', 'change_sd']].sort_values('change_sd', key=lambda c: -c.abs())
+        rows = pd.DataFrame(
+            {
+                'start': table.iloc[0][list(CONTROLS.values())].to_numpy(float),
+                'end': table.iloc[1][list(CONTROLS.values())].to_numpy(float),
+                'change_sd': (usual.iloc[1] - usual.iloc[0]).to_numpy(float),
+            },
+            index=list(CONTROLS.values()),
+        )
+        return rows.assign(change=rows.end - rows.start)[
+            ['start', 'end', 'change', 'change_sd']
+        ].sort_values('change_sd', key=lambda c: -c.abs())
 
     def in_words(self, how_many:int=3)->str:
         "One sentence."
-        if not self.turned: return f"On this walk the probability of {self.target} goes from {self.probabilities[0]:.2f} to {self.probabilities[-1]:.2f}; it does not reach {self.reached:.2f}."
+        if not self.turned:
+            return (f"On this walk the probability of {self.target} goes from {self.probabilities[0]:.2f} to "
+                    f"{self.probabilities[-1]:.2f}; it does not reach {self.reached:.2f}.")
         said = []
         for name, row in self.changes().head(how_many).iterrows():
             name, unit = name.rsplit('_', 1)
-            said.append(f"{name.replace('_', ' ')} from {row.start:.3g} to {row.end:.3g} {dict(mv='mV', deg='degrees').get(unit, unit)}")
-        return f"For a probability of {self.target} of {self.probabilities[-1]:.2f} instead of {self.probabilities[0]:.2f}: {'; '.join(said)}."
+            said.append(
+                f"{name.replace('_', ' ')} from {row.start:.3g} to {row.end:.3g} "
+                f"{dict(mv='mV', deg='degrees').get(unit, unit)}"
+            )
+        return (f"For a probability of {self.target} of {self.probabilities[-1]:.2f} instead of "
+                f"{self.probabilities[0]:.2f}: {'; '.join(said)}.")
 
     def draw(self, leads=('I', 'II', 'V1', 'V2', 'V5'), seconds=(0, 4)):
         "Both records, one over the other. Returns the figure."
         import matplotlib.pyplot as plt
-        fig, axes = plt.subplots(len(leads), 1, figsize=(9, 1.2*len(leads) + .5), sharex=True, squeeze=False, layout='constrained')
-        for ax, lead in zip(axes[:, 0], leads):
-            for one, colour, name in zip(self.ecgs, ('#222222', '#e66101'), ('start', 'end')):
+
+        fig, axes = plt.subplots(
+            len(leads),
+            1,
+            figsize=(9, 1.2*len(leads) + 0.5),
+            sharex=True,
+            squeeze=False,
+            layout='constrained',
+        )
+        for ax, lead in zip(axes[:, 0], leads, strict=False):
+            for one, colour, name in zip(self.ecgs, ('#222222', '#e66101'), ('start', 'end'), strict=False):
                 part = one.sel(lead=lead, time=slice(*seconds))
-                ax.plot(part.time, part, color=colour, lw=1, label=f'{name}: {self.target} {self.probabilities[0 if name == "start" else -1]:.2f}')
-            ax.set_ylabel(f'{lead}, mV'); ax.spines[['top', 'right']].set_visible(False)
-        axes[0, 0].legend(fontsize=8, ncols=2, loc='upper right'); axes[-1, 0].set_xlabel('s')
+                ax.plot(
+                    part.time,
+                    part,
+                    color=colour,
+                    lw=1,
+                    label=f'{name}: {self.target} {self.probabilities[0 if name == "start" else -1]:.2f}',
+                )
+            ax.set_ylabel(f'{lead}, mV')
+            ax.spines[['top', 'right']].set_visible(False)
+        axes[0, 0].legend(fontsize=8, ncols=2, loc='upper right')
+        axes[-1, 0].set_xlabel('s')
         return fig
 
 # %% ../../nbs/xai/05_counterfactual.ipynb #85653fd5
-_PLACES, _NEAR, _LONGEST = 8, .15, .2    # places to average the slope over; how far from the walk they lie, and the longest step, standard deviations
+_PLACES, _NEAR, _LONGEST = (
+    8,
+    0.15,
+    0.2,
+)  # places to average the slope over; how far from the walk they lie, and the longest step, standard deviations
 
 def counterfactual(
     latent:Latent, # One record
@@ -73,35 +120,57 @@ def counterfactual(
     steps:int=40, # At most
     seed:int=0, # Of the places close by
 )->Counterfactual:
-    "Walk until a classifier's answer turns; raises `ValueError` for several records, an unknown class or a probability not between 0 and 1."
-    if len(latent) != 1: raise ValueError(f"a counterfactual starts from the latent of one record; this one holds {len(latent)}")
-    if target not in model.classes: raise ValueError(f"unknown class {target!r}; this network knows {', '.join(model.classes)}")
-    wanted = .5 if probability is None else probability
-    if not 0 < wanted < 1: raise ValueError(f"a probability to be reached lies between 0 and 1; got {probability}")
-    start = replace(latent, bottleneck=latent.bottleneck.clone(), skips=tuple(s.clone() for s in latent.skips))   # tensors that gradients may be taken of
-    output, goal, g = model.classes.index(target), float(np.log(wanted/(1 - wanted))), torch.Generator().manual_seed(seed)
+    """Walk until a classifier's answer turns; raises `ValueError` for several records, an unknown class or a
+    probability not between 0 and 1."""
+    if len(latent) != 1:
+        raise ValueError(
+            f"a counterfactual starts from the latent of one record; this one holds {len(latent)}"
+        )
+    if target not in model.classes:
+        raise ValueError(f"unknown class {target!r}; this network knows {', '.join(model.classes)}")
+    wanted = 0.5 if probability is None else probability
+    if not 0 < wanted < 1:
+        raise ValueError(f"a probability to be reached lies between 0 and 1; got {probability}")
+    start = replace(
+        latent, bottleneck=latent.bottleneck.clone(), skips=tuple(s.clone() for s in latent.skips)
+    )  # tensors that gradients may be taken of
+    output = model.classes.index(target)
+    goal = float(np.log(wanted/(1 - wanted)))
+    g = torch.Generator().manual_seed(seed)
 
     def logits(places):
-        made = folded_decoder()(activations(moved_to(start[[0]*len(places)], places)))*(FULL_SCALE/1000)
+        made = folded_decoder()(activations(moved_to(start[[0]*len(places)], places)))*(
+            FULL_SCALE/1000
+        )
         return model(made, 500//model.rate)[:, output]
 
-    at, walk, values = along(start)[0], [along(start)[0]], [float(logits(along(start)).detach())]
+    at = along(start)[0]
+    walk = [along(start)[0]]
+    values = [float(logits(along(start)).detach())]
     upward = goal >= values[0]
     for _ in range(steps):
-        if (values[-1] >= goal) == upward: break
+        if (values[-1] >= goal) == upward:
+            break
         near = (at + _NEAR*torch.randn(_PLACES, len(at), generator=g)).requires_grad_()
         slope = torch.autograd.grad(logits(near).mean(), near)[0].sum(0)
-        step = (goal - values[-1] + (.2 if upward else -.2))*slope/slope.square().sum().clamp(min=1e-9)
+        step = (
+            (goal - values[-1] + (0.2 if upward else -0.2))*slope/slope.square().sum().clamp(min=1e-9)
+        )
         at = at + step*min(1, _LONGEST/float(step.norm()))
-        walk.append(at); values.append(float(logits(at[None]).detach()))
+        walk.append(at)
+        values.append(float(logits(at[None]).detach()))
     if len(walk) > 1 and (values[-1] >= goal) == upward:
         low, high = walk[-2], walk[-1]
         for _ in range(4):
             middle = (low + high)/2
             value = float(logits(middle[None]).detach())
-            if (value >= goal) == upward: high, values[-1] = middle, value
-            else: low = middle
+            if (value >= goal) == upward:
+                high, values[-1] = middle, value
+            else:
+                low = middle
         walk[-1] = high
     moved = moved_to(start[[0]*len(walk)], torch.stack(walk))
-    moved = replace(moved, origin=tuple(f'{latent.origin[0]}, towards {target}, step {k}' for k in range(len(walk))))
+    moved = replace(
+        moved, origin=tuple(f'{latent.origin[0]}, towards {target}, step {k}' for k in range(len(walk)))
+    )
     return Counterfactual(target, moved, 1/(1 + np.exp(-np.array(values))), wanted)

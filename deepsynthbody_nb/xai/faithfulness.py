@@ -1,4 +1,4 @@
-"""Five ways to catch an explanation lying: delete what it calls important, disturb the ECG a little, forget what the network knows, ask another method, ask another network.
+"""Five ways to catch an explanation lying: delete, disturb, forget, ask another method or network.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/faithfulness.html.md"""
 
@@ -9,16 +9,21 @@ __all__ = ['PARTS', 'BLOCK', 'block_sums', 'replaced', 'curve', 'area', 'alike',
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #1d8fca4c
 import copy
-import numpy as np, pandas as pd, torch, xarray as xr
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
 from scipy.stats import rankdata
+
 from ..classifiers.resnet import answer, network_input
 from ..signals.draw import one_record
 from ..signals.leads import as_records
 from .attribution import METHODS, _output, attribute, baseline_of
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #3f99f571
-PARTS = (0, .01, .02, .05, .1, .15, .2, .3, .4, .5, .75, 1)   # of all blocks, replaced
-BLOCK = .04                                                    # s
+PARTS = (0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1)  # of all blocks, replaced
+BLOCK = 0.04  # s
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #0f39b95b
 def block_sums(
@@ -26,7 +31,9 @@ def block_sums(
     rate:float, # Hz
 )->np.ndarray: # Shape (..., leads, blocks)
     "Sums over blocks of 40 ms; a last block that is shorter counts as one."
-    return np.add.reduceat(values.astype(float), np.arange(0, values.shape[-1], round(BLOCK*rate)), axis=-1)
+    return np.add.reduceat(
+        values.astype(float), np.arange(0, values.shape[-1], round(BLOCK*rate)), axis=-1
+    )
 
 def replaced(
     x, # One ECG, dims (record, lead, time)
@@ -38,9 +45,13 @@ def replaced(
     "An ECG with more and more of its blocks taken from another."
     place = np.empty(len(order), int)
     place[order] = np.arange(len(order))
-    place = np.repeat(place.reshape(len(leads), -1), round(BLOCK*x.attrs['sampling_rate']), axis=1)[:, :x.sizes['time']]
-    values, rows = np.repeat(x.values, len(parts), axis=0), [list(x.lead.values).index(lead) for lead in leads]
-    for value, part in zip(values, parts): value[rows] = np.where(place < round(part*len(order)), other.values[0, rows], value[rows])
+    place = np.repeat(place.reshape(len(leads), -1), round(BLOCK*x.attrs['sampling_rate']), axis=1)[
+        :, : x.sizes['time']
+    ]
+    values = np.repeat(x.values, len(parts), axis=0)
+    rows = [list(x.lead.values).index(lead) for lead in leads]
+    for value, part in zip(values, parts, strict=False):
+        value[rows] = np.where(place < round(part*len(order)), other.values[0, rows], value[rows])
     return x.isel(record=[0]*len(parts)).assign_coords(record=np.arange(len(parts))).copy(data=values)
 
 def curve(
@@ -52,15 +63,26 @@ def curve(
     baseline='isoelectric', # One of `BASELINES`
     seed:int=0, # Of the random order
 )->pd.DataFrame: # One row a part: part, probability
-    "The probability of a class while the most important blocks are taken out, or put in; raises `ValueError` for several records."
+    """The probability of a class while the most important blocks are taken out, or put in; raises `ValueError` for
+    several records."""
     x = as_records(one_record(x))
-    leads, own = list(getattr(model, 'leads', x.lead.values)), (x, baseline_of(x, baseline))
-    score = block_sums(x.sel(lead=leads).values[0] if attribution is None else as_records(attribution).sel(lead=leads).values[0], x.attrs['sampling_rate'])
-    if attribution is None: score = np.random.default_rng(seed).permutation(score.size)
-    stages = replaced(*(own[::-1] if insertion else own), np.argsort(-score, axis=None, kind='stable'), PARTS, leads)
+    leads = list(getattr(model, 'leads', x.lead.values))
+    own = (x, baseline_of(x, baseline))
+    score = block_sums(
+        x.sel(lead=leads).values[0]
+        if attribution is None
+        else as_records(attribution).sel(lead=leads).values[0],
+        x.attrs['sampling_rate'],
+    )
+    if attribution is None:
+        score = np.random.default_rng(seed).permutation(score.size)
+    stages = replaced(
+        *(own[::-1] if insertion else own), np.argsort(-score, axis=None, kind='stable'), PARTS, leads
+    )
     values, factor, _ = network_input(model, stages)
     output = _output(model, target, values, factor)
-    with torch.inference_mode(False), torch.no_grad(): said = answer(model, values, factor)
+    with torch.inference_mode(False), torch.no_grad():
+        said = answer(model, values, factor)
     logit = said if output is None else said[:, output]
     return pd.DataFrame(dict(part=PARTS, probability=logit.sigmoid().numpy()))
 
@@ -72,33 +94,57 @@ def area(
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #3ff3f6b4
 def alike(
-    a, b, # Attributions of the same ECGs, dims (record, lead, time)
+    a,
+    b, # Attributions of the same ECGs, dims (record, lead, time)
 )->np.ndarray: # One value a record, -1 to 1; NaN where one of them is the same everywhere
     "Spearman's rank correlation of the sizes of two attributions."
-    if a.shape != b.shape: raise ValueError(f"two attributions of the same ECGs have the same shape; these have {a.shape} and {b.shape}")
+    if a.shape != b.shape:
+        raise ValueError(
+            f"two attributions of the same ECGs have the same shape; these have {a.shape} and {b.shape}"
+        )
     read = (np.abs(a.values).max((0, 2)) > 0) & (np.abs(b.values).max((0, 2)) > 0)
-    ranks = [np.stack([rankdata(one) for one in block_sums(np.abs(v.values[:, read]), v.attrs['sampling_rate']).reshape(len(v), -1)]) for v in (a, b)]
+    ranks = [
+        np.stack(
+            [
+                rankdata(one)
+                for one in block_sums(np.abs(v.values[:, read]), v.attrs['sampling_rate']).reshape(
+                    len(v), -1
+                )
+            ]
+        )
+        for v in (a, b)
+    ]
     ranks = [r - r.mean(1, keepdims=True) for r in ranks]
-    with np.errstate(invalid='ignore', divide='ignore'): return (ranks[0]*ranks[1]).sum(1)/np.sqrt((ranks[0]**2).sum(1)*(ranks[1]**2).sum(1))
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return (ranks[0]*ranks[1]).sum(1)/np.sqrt((ranks[0]**2).sum(1)*(ranks[1]**2).sum(1))
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #bce2660b
 def sensitivity(
-    model, x, target, # As `attribute` takes them
+    model,
+    x,
+    target, # As `attribute` takes them
     method='integrated_gradients', # As `attribute` takes it
-    noise_mv:float=.01, # Standard deviation of the disturbance
+    noise_mv:float=0.01, # Standard deviation of the disturbance
     draws:int=3,
     seed:int=0,
     **options, # For `attribute`
 )->np.ndarray: # One value a record: the largest change, relative to the attribution's own length
     "How much an explanation changes when the ECG hardly does."
     a, g = attribute(model, x, target, method, **options), np.random.default_rng(seed)
-    change = [attribute(model, x + noise_mv*g.standard_normal(x.shape).astype('float32'), target, method, **options).values - a.values for _ in range(draws)]
+    change = [
+        attribute(
+            model, x + noise_mv*g.standard_normal(x.shape).astype('float32'), target, method, **options
+        ).values
+        - a.values
+        for _ in range(draws)
+    ]
     return np.sqrt(np.square(change).sum((-2, -1))).max(0)/np.sqrt(np.square(a.values).sum((-2, -1)))
 
 # %% ../../nbs/xai/02_faithfulness.ipynb #458ed8cf
 def _levels(model):
     "Parts of a network from the output inwards."
-    if hasattr(model, 'head'): return [model.head, *reversed(model.blocks), model.stem]
+    if hasattr(model, 'head'):
+        return [model.head, *reversed(model.blocks), model.stem]
     return [m for m in reversed(list(model.modules())) if list(m.parameters(recurse=False))]
 
 def randomised(
@@ -112,11 +158,14 @@ def randomised(
         torch.manual_seed(seed)
         for part in _levels(twin)[:levels]:
             for module in part.modules():
-                if hasattr(module, 'reset_parameters'): module.reset_parameters()
+                if hasattr(module, 'reset_parameters'):
+                    module.reset_parameters()
     return twin.eval().requires_grad_(False)
 
 def sanity(
-    model, x, target, # As `attribute` takes them
+    model,
+    x,
+    target, # As `attribute` takes them
     methods=tuple(METHODS), # Names
     seed:int=0,
     **options, # For `attribute`
@@ -126,5 +175,6 @@ def sanity(
     twins = [randomised(model, k, seed) for k in range(len(_levels(model)) + 1)]
     for name in methods:
         maps = [attribute(twin, x, target, name, **options) for twin in twins]
-        for k, one in enumerate(maps): rows += [(name, k, r, v) for r, v in enumerate(alike(maps[0], one))]
+        for k, one in enumerate(maps):
+            rows += [(name, k, r, v) for r, v in enumerate(alike(maps[0], one))]
     return pd.DataFrame(rows, columns=['method', 'levels', 'record', 'alike'])

@@ -1,4 +1,4 @@
-"""Attribution methods judged where the answer is known: findings planted into ECGs, and networks that know nothing else.
+"""Attribution methods judged where the answer is known: findings planted into ECGs.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/known_truth.html.md"""
 
@@ -10,16 +10,21 @@ __all__ = ['FINDINGS', 'LEAST', 'WIDTHS', 'TRAINING', 'YARDSTICK', 'TOLERANCE_S'
 
 # %% ../../nbs/xai/03_known_truth.ipynb #ad0c1e30
 import functools
-import numpy as np, pandas as pd, torch, xarray as xr
+
+import numpy as np
+import pandas as pd
+import torch
 import torch.nn.functional as F
+import xarray as xr
 from scipy.ndimage import binary_dilation
+
+from ..catalogue.weights import card_table, load_weights
 from ..classifiers.resnet import Classifier, network_input, thinned
 from ..generators.pulse2pulse import make_ecgs
+from ..records.devices import built
 from ..signals.delineate import delineate
 from ..signals.leads import LEADS_8, as_records, to_8_lead
 from ..training.classifier import augment
-from ..catalogue.weights import card_table, load_weights
-from ..records.devices import built
 from .attribution import attribute
 
 # %% ../../nbs/xai/03_known_truth.ipynb #2378d3cd
@@ -28,21 +33,22 @@ FINDINGS = dict(
     wide_qrs='QRS 1.3 to 1.7 times as wide in all leads, at the cost of ST; P and T stay where they are',
     missing_p='P replaced by a straight line in all leads',
     tall_t='T 1.8 to 3 times as tall in V2, V3, V4 and V5',
-    deep_q='a Q of 0.2 to 0.4 mV more, 40 ms wide, in II, V5 and V6')
+    deep_q='a Q of 0.2 to 0.4 mV more, 40 ms wide, in II, V5 and V6',
+)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #98d90d13
 def _ramp(n, width):
     "From 0 to 1 along a cosine over `width` samples, then 1; n samples."
-    return .5 - .5*np.cos(np.pi*np.clip((np.arange(n) + .5)/width, 0, 1))
+    return 0.5 - 0.5*np.cos(np.pi*np.clip((np.arange(n) + 0.5)/width, 0, 1))
 
 def _raise_st(v, beat, rate, mv):
-    a, b = beat['QRS'][1], beat['T'][0] + round(.04*rate)
-    window = np.minimum(_ramp(b - a, .02*rate), _ramp(b - a, .06*rate)[::-1])
+    a, b = beat['QRS'][1], beat['T'][0] + round(0.04*rate)
+    window = np.minimum(_ramp(b - a, 0.02*rate), _ramp(b - a, 0.06*rate)[::-1])
     return a, v[:, a:b] + mv*window
 
 def _widen_qrs(v, beat, rate, times):
     (a, b), c = beat['QRS'], beat['T'][0]
-    wide = min(a + times*(b - a), b + .7*(c - b))                           # so much of ST must go; 30 % of it stay
+    wide = min(a + times*(b - a), b + 0.7*(c - b))  # so much of ST must go; 30 % of it stay
     come_from = np.interp(np.arange(a, c), (a, wide, c), (a, b, c))
     return a, np.stack([np.interp(come_from, np.arange(v.shape[1]), lead) for lead in v])
 
@@ -53,21 +59,24 @@ def _remove_p(v, beat, rate, _):
 def _heighten_t(v, beat, rate, times):
     a, b = beat['T']
     line = v[:, [a]] + (v[:, [b]] - v[:, [a]])*np.linspace(0, 1, b - a)
-    return a, v[:, a:b] + (times - 1)*(v[:, a:b] - line)*np.minimum(_ramp(b - a, .03*rate), _ramp(b - a, .03*rate)[::-1])
+    return a, v[:, a:b] + (times - 1)*(v[:, a:b] - line)*np.minimum(
+        _ramp(b - a, 0.03*rate), _ramp(b - a, 0.03*rate)[::-1]
+    )
 
 def _deepen_q(v, beat, rate, mv):
-    a, n = beat['QRS'][0] - round(.005*rate), round(.04*rate)
-    return a, v[:, a:a + n] - mv*np.hanning(n)
+    a, n = beat['QRS'][0] - round(0.005*rate), round(0.04*rate)
+    return a, v[:, a : a + n] - mv*np.hanning(n)
 
-_PLANTS = dict(                                                             # how, leads, waves that it needs, from the weakest to the strongest
-    st_elevation=(_raise_st, ('V2', 'V3', 'V4'), ('QRS', 'T'), (.1, .3)),
+_PLANTS = dict(  # how, leads, waves that it needs, from the weakest to the strongest
+    st_elevation=(_raise_st, ('V2', 'V3', 'V4'), ('QRS', 'T'), (0.1, 0.3)),
     wide_qrs=(_widen_qrs, LEADS_8, ('QRS', 'T'), (1.3, 1.7)),
     missing_p=(_remove_p, LEADS_8, ('P',), (0, 0)),
     tall_t=(_heighten_t, ('V2', 'V3', 'V4', 'V5'), ('T',), (1.8, 3)),
-    deep_q=(_deepen_q, ('II', 'V5', 'V6'), ('QRS',), (.2, .4)))
+    deep_q=(_deepen_q, ('II', 'V5', 'V6'), ('QRS',), (0.2, 0.4)),
+)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #8990efc5
-LEAST = .05     # of the largest difference in a lead: less does not count as planted
+LEAST = 0.05  # of the largest difference in a lead: less does not count as planted
 
 # %% ../../nbs/xai/03_known_truth.ipynb #79ef8e3f
 def plant(
@@ -78,77 +87,120 @@ def plant(
     seed:int, # Of the strengths
 )->tuple: # ECGs with the finding, leads `LEADS_8`, mV; and the truth, boolean, same shape: where it was planted
     "Plant a finding; raises `ValueError` for an unknown finding, and for a record that lacks the waves it needs."
-    if finding not in FINDINGS: raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
+    if finding not in FINDINGS:
+        raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
     change, leads, waves, strength = _PLANTS[finding]
     x = to_8_lead(x)
     whole = as_records(x)
-    marks, rows = delineate(whole) if marks is None else marks, [LEADS_8.index(lead) for lead in leads]
-    planted, truth = whole.copy(deep=True), xr.zeros_like(whole, dtype=bool).assign_attrs(finding=finding)
-    for k, (record, beats) in enumerate(zip(whole.record.values, _beats(whole, marks, waves))):
-        if not beats: raise ValueError(f"record {record}: no beat with {' and '.join(waves)} was found, which {finding!r} needs")
+    marks = delineate(whole) if marks is None else marks
+    rows = [LEADS_8.index(lead) for lead in leads]
+    planted = whole.copy(deep=True)
+    truth = xr.zeros_like(whole, dtype=bool).assign_attrs(finding=finding)
+    for k, (record, beats) in enumerate(
+        zip(whole.record.values, _beats(whole, marks, waves), strict=False)
+    ):
+        if not beats:
+            raise ValueError(
+                f"record {record}: no beat with {' and '.join(waves)} was found, which {finding!r} needs"
+            )
         drawn = np.random.default_rng((seed, k)).uniform(*strength)
         v, spans = whole.values[k][rows], []
         for beat in beats:
             a, new = change(v, beat, whole.attrs['sampling_rate'], drawn)
-            planted.values[k, rows, a:a + new.shape[1]] = new
+            planted.values[k, rows, a : a + new.shape[1]] = new
             spans.append((a, a + new.shape[1]))
         truth.values[k, rows] = _place(abs(planted.values[k][rows] - v), spans)
     return (planted, truth) if 'record' in x.dims else (planted[0], truth[0])
 
 def _place(difference, spans):
     "The rule above, for one record: shape (leads, time)."
-    large, place = difference > LEAST*difference.max(1, keepdims=True), np.zeros(difference.shape, bool)
+    large = difference > LEAST*difference.max(1, keepdims=True)
+    place = np.zeros(difference.shape, bool)
     for a, b in spans:
         for lead, found in enumerate(large[:, a:b]):
             at = np.flatnonzero(found)
-            if len(at): place[lead, a + at[0]:a + at[-1] + 1] = True
+            if len(at):
+                place[lead, a + at[0] : a + at[-1] + 1] = True
     return place
 
 def _beats(x, marks, waves):
     "Of each record, the beats that have these waves, well inside: wave to (first sample, last sample)."
     rate, n, first = x.attrs['sampling_rate'], x.sizes['time'], float(x.time[0])
-    marks = marks[marks.lead.eq('all') & marks.wave.isin(waves) & (marks.beat >= 0)].dropna(subset=['onset_s', 'offset_s'])
-    at, edge = lambda s: round((s - first)*rate), round(.05*rate)
+    marks = marks[marks.lead.eq('all') & marks.wave.isin(waves) & (marks.beat >= 0)].dropna(
+        subset=['onset_s', 'offset_s']
+    )
+    at, edge = lambda s: round((s - first)*rate), round(0.05*rate)
     for record in x.record.values:
-        beats = [{row.wave: (at(row.onset_s), at(row.offset_s)) for row in own.itertuples()} for _, own in marks[marks.record.eq(record)].groupby('beat')]
-        inside = lambda beat: all(edge <= a < b < n - edge for a, b in beat.values())
-        apart = lambda beat: not {'QRS', 'T'} <= set(beat) or beat['T'][0] - beat['QRS'][1] >= .03*rate
+        beats = [
+            {row.wave: (at(row.onset_s), at(row.offset_s)) for row in own.itertuples()}
+            for _, own in marks[marks.record.eq(record)].groupby('beat')
+        ]
+
+        def inside(beat):
+            return all(edge <= a < b < n - edge for a, b in beat.values())
+
+        def apart(beat):
+            return not {'QRS', 'T'} <= set(beat) or beat['T'][0] - beat['QRS'][1] >= 0.03*rate
+
         yield [beat for beat in beats if set(beat) == set(waves) and inside(beat) and apart(beat)]
 
 # %% ../../nbs/xai/03_known_truth.ipynb #4a79b7dc
 def draw_plant(
-    clean:xr.DataArray, planted:xr.DataArray, truth:xr.DataArray, # Of one record
+    clean:xr.DataArray,
+    planted:xr.DataArray,
+    truth:xr.DataArray, # Of one record
     leads, # Which
     seconds=(0, 10), # From and to
 ):
     "An ECG before and after; returns the figure."
     import matplotlib.pyplot as plt
+
     clean, planted, truth = (v[0] if 'record' in v.dims else v for v in (clean, planted, truth))
-    fig, axes = plt.subplots(len(leads), 1, figsize=(9, 1.1*len(leads) + .3), sharex=True, squeeze=False, layout='constrained')
-    for ax, lead in zip(axes[:, 0], leads):
+    fig, axes = plt.subplots(
+        len(leads), 1, figsize=(9, 1.1*len(leads) + 0.3), sharex=True, squeeze=False, layout='constrained'
+    )
+    for ax, lead in zip(axes[:, 0], leads, strict=False):
         before, after, place = (v.sel(lead=lead, time=slice(*seconds)) for v in (clean, planted, truth))
-        ax.fill_between(place.time, 0, 1, where=place, color='#fdb863', alpha=.6, lw=0, transform=ax.get_xaxis_transform())
-        ax.plot(after.time, after, color='#a32d25', lw=1.1); ax.plot(before.time, before, color='#222', lw=.8)
-        ax.set_ylabel(lead, rotation=0, ha='right', va='center'); ax.spines[:].set_visible(False); ax.set_yticks([])
+        ax.fill_between(
+            place.time,
+            0,
+            1,
+            where=place,
+            color='#fdb863',
+            alpha=0.6,
+            lw=0,
+            transform=ax.get_xaxis_transform(),
+        )
+        ax.plot(after.time, after, color='#a32d25', lw=1.1)
+        ax.plot(before.time, before, color='#222', lw=0.8)
+        ax.set_ylabel(lead, rotation=0, ha='right', va='center')
+        ax.spines[:].set_visible(False)
+        ax.set_yticks([])
     axes[-1, 0].set_xlabel('s')
     return fig
 
 # %% ../../nbs/xai/03_known_truth.ipynb #cfaaedde
-WIDTHS = (16, 24, 32, 48)       # channels: 64,000 weights are enough for one finding
-TRAINING = dict(n=1200, seed=20261131, steps=400)   # of the networks that ship
-YARDSTICK = .5                  # standard deviation of the log of the factor, a lead and record, by which all outside of the planted place is scaled
+WIDTHS = (16, 24, 32, 48)  # channels: 64,000 weights are enough for one finding
+TRAINING = dict(n=1200, seed=20261131, steps=400)  # of the networks that ship
+# standard deviation of the log of the factor, a lead and record, by which all outside of the planted place is
+# scaled
+YARDSTICK = 0.5
 
 # %% ../../nbs/xai/03_known_truth.ipynb #b430a29f
 @functools.lru_cache(maxsize=1)
 def _records(n, seed):
     "The first n generated records of a seed that have three beats and more with each wave, and their delineation."
-    kept, tables, start = [], [], 0                                         # a few at a time: how many were asked for changes none of them
+    kept, tables, start = [], [], 0  # a few at a time: how many were asked for changes none of them
     while sum(map(len, kept)) < n:
         x = next(make_ecgs(min(32, n - sum(map(len, kept)) + 1), seed=seed, start=start))
         marks, start = delineate(x), start + len(x)
-        good = np.all([[len(beats) > 2 for beats in _beats(x, marks, waves)] for waves in (('P',), ('QRS', 'T'))], axis=0)
+        good = np.all(
+            [[len(beats) > 2 for beats in _beats(x, marks, waves)] for waves in (('P',), ('QRS', 'T'))],
+            axis=0,
+        )
         x = x[good]
-        kept.append(x); tables.append(marks[marks.record.isin(x.record.values)])
+        kept.append(x)
+        tables.append(marks[marks.record.isin(x.record.values)])
     x = xr.concat(kept, 'record')[:n]
     return x, pd.concat(tables).pipe(lambda t: t[t.record.isin(x.record.values)])
 
@@ -164,18 +216,37 @@ def train_detector(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Classifier((finding,), widths=WIDTHS)
-        values, factor, _ = zip(*(network_input(network, v) for v in (x, planted, truth.astype('float32').assign_attrs(x.attrs))))
+        values, factor, _ = zip(
+            *(
+                network_input(network, v)
+                for v in (x, planted, truth.astype('float32').assign_attrs(x.attrs))
+            ),
+            strict=False,
+        )
         *pair, inside = (torch.cat([thinned(part, factor[0]) for part in v.split(64)]) for v in values)
         pair = [v - v.median(-1, keepdim=True).values for v in pair]
-        optimiser = torch.optim.AdamW(network.parameters(), 4e-3, weight_decay=.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=.2)
-        g, said = torch.Generator().manual_seed(seed), torch.tensor([0., 1.]).repeat_interleave(24)[:, None]
+        optimiser = torch.optim.AdamW(network.parameters(), 4e-3, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.2)
+        g = torch.Generator().manual_seed(seed)
+        said = torch.tensor([0.0, 1.0]).repeat_interleave(24)[:, None]
         for step in range(steps):
             i = torch.randint(len(x), (24,), generator=g)
-            scale = torch.lerp(torch.exp(YARDSTICK*torch.randn(24, 8, 1, generator=g)), torch.ones(()), inside[i])
-            shown = torch.cat([augment(v[i]*scale, torch.Generator().manual_seed(seed + step), stretch=.05, mixing=0)[0] for v in pair])
+            scale = torch.lerp(
+                torch.exp(YARDSTICK*torch.randn(24, 8, 1, generator=g)), torch.ones(()), inside[i]
+            )
+            shown = torch.cat(
+                [
+                    augment(
+                        v[i]*scale, torch.Generator().manual_seed(seed + step), stretch=0.05, mixing=0
+                    )[0]
+                    for v in pair
+                ]
+            )
             loss = F.binary_cross_entropy_with_logits(network(shown), said)
-            optimiser.zero_grad(); loss.backward(); optimiser.step(); schedule.step()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
     return network.eval().requires_grad_(False)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #118099e5
@@ -185,28 +256,40 @@ def load_detector(
     finding:str, # One of `FINDINGS`
 )->Classifier: # On the CPU, in evaluation mode, its weights without gradients
     "The network that knows this finding; raises `ValueError` for an unknown one and for damaged weights."
-    if finding not in FINDINGS: raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
-    return built(lambda: Classifier((finding,), widths=WIDTHS), load_weights('planted', finding), strict=False)   # batch norms do not count their batches any more
+    if finding not in FINDINGS:
+        raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
+    return built(
+        lambda: Classifier((finding,), widths=WIDTHS), load_weights('planted', finding), strict=False
+    )  # batch norms do not count their batches any more
 
 # %% ../../nbs/xai/03_known_truth.ipynb #5ba1a86a
-TOLERANCE_S = .020      # s: two samples of the detectors' 100 Hz
+TOLERANCE_S = 0.020  # s: two samples of the detectors' 100 Hz
 
 # %% ../../nbs/xai/03_known_truth.ipynb #dfe41201
 def score_attribution(
     attribution:xr.DataArray, # Of one ECG, dims (lead, time)
     truth:xr.DataArray, # Shaped alike, boolean
 )->dict: # pointing, mass, rank, chance, size
-    "How well an attribution names the planted place; raises `ValueError` for an empty place and for other leads or times."
-    if not truth.any(): raise ValueError("nothing is planted in this ECG: the truth is empty")
+    """How well an attribution names the planted place; raises `ValueError` for an empty place and for other leads or
+    times."""
+    if not truth.any():
+        raise ValueError("nothing is planted in this ECG: the truth is empty")
     attribution, truth = xr.align(attribution, truth, join='exact')
     values, inside = attribution.values, truth.values
     near = binary_dilation(inside, np.ones((1, 2*round(TOLERANCE_S*truth.attrs['sampling_rate']) + 1)))
     positive, k = np.maximum(values, 0), int(inside.sum())
-    if positive.max() == 0: return dict(pointing=0., mass=0., rank=0., chance=near.mean(), size=inside.mean())
-    last = np.partition(values, -k, axis=None)[-k]                          # the K-th highest; those equal to it share what is left
+    if positive.max() == 0:
+        return dict(pointing=0.0, mass=0.0, rank=0.0, chance=near.mean(), size=inside.mean())
+    last = np.partition(values, -k, axis=None)[-k]  # the K-th highest; those equal to it share what is left
     above, level = values > last, values == last
     rank = ((inside & above).sum() + (k - above.sum())*inside[level].mean())/k
-    return dict(pointing=near[values == values.max()].mean(), mass=positive[inside].sum()/positive.sum(), rank=rank, chance=near.mean(), size=inside.mean())
+    return dict(
+        pointing=near[values == values.max()].mean(),
+        mass=positive[inside].sum()/positive.sum(),
+        rank=rank,
+        chance=near.mean(),
+        size=inside.mean(),
+    )
 
 # %% ../../nbs/xai/03_known_truth.ipynb #8d65689c
 def score_method(
@@ -217,19 +300,29 @@ def score_method(
     seed:int, # Of the records and strengths; `TRAINING['seed']` was used to train
     baseline='isoelectric', # One of `BASELINES`
     progress:bool=True, # Show a progress bar?
-)->pd.DataFrame: # One row a finding and record: method, baseline, finding, record, pointing, mass, rank, chance, size, probability (that the network gave the finding)
-    "Ask a method about planted findings; raises `ValueError` for an unknown method or finding and for the seed of the training."
+)->pd.DataFrame: # One row a finding and record: method, baseline, finding, record, pointing, mass, rank, chance, …
+    """Ask a method about planted findings; raises `ValueError` for an unknown method or finding and for the seed of
+    the training."""
     from tqdm.auto import tqdm
-    if seed == TRAINING['seed']: raise ValueError(f"seed {seed} made the records that the networks were taught; take another")
-    name, rows = method if isinstance(method, str) else getattr(method, '__name__', 'own'), []
+
+    if seed == TRAINING['seed']:
+        raise ValueError(f"seed {seed} made the records that the networks were taught; take another")
+    name = method if isinstance(method, str) else getattr(method, '__name__', 'own')
+    rows = []
     x, marks = _records(n, seed)
-    for finding in tqdm((findings,) if isinstance(findings, str) else findings, unit='finding', disable=not progress):
+    for finding in tqdm(
+        (findings,) if isinstance(findings, str) else findings, unit='finding', disable=not progress
+    ):
         planted, truth = plant(x, finding, marks, seed=seed)
         model = load_detector(finding)
         found = attribute(model, planted, finding, method, baseline, marks=marks, seed=seed, progress=False)
         said = model.predict_proba(planted)[finding].values
-        rows += [dict(method=name, baseline=baseline, finding=finding, record=record) | score_attribution(a, t) | dict(probability=p)
-            for record, a, t, p in zip(planted.record.values, found, truth, said)]
+        rows += [
+            dict(method=name, baseline=baseline, finding=finding, record=record)
+            | score_attribution(a, t)
+            | dict(probability=p)
+            for record, a, t, p in zip(planted.record.values, found, truth, said, strict=False)
+        ]
     return pd.DataFrame(rows)
 
 # %% ../../nbs/xai/03_known_truth.ipynb #f6489574
@@ -239,15 +332,24 @@ def league(
     results:pd.DataFrame, # Of `score_method`, of several methods one below the other
     each:bool=False, # One row a method, baseline and finding, instead of one a method and baseline?
     seed:int=0, # Of the bootstrap
-)->pd.DataFrame: # method, baseline, finding ('all' for the mean), n (records a finding, the fewest), pointing, mass and rank, each also _low and _high, chance, size; the best pointing first
+)->pd.DataFrame: # One row a method, baseline and finding ('all': the mean), with intervals; the best pointing first
     "Which method to believe."
     rows = []
-    for (method, baseline, *finding), own in results.groupby(['method', 'baseline'] + ['finding']*each, sort=False):
-        rng, parts = np.random.default_rng(seed), [part[[*_SCORES, 'chance', 'size']].to_numpy() for _, part in own.groupby('finding')]
-        drawn = np.mean([part[rng.integers(len(part), size=(2000, len(part)))].mean(1) for part in parts], axis=0)
-        mean, (low, high) = np.mean([part.mean(0) for part in parts], axis=0), np.quantile(drawn, (.025, .975), axis=0)
+    for (method, baseline, *finding), own in results.groupby(
+        ['method', 'baseline'] + ['finding']*each, sort=False
+    ):
+        rng = np.random.default_rng(seed)
+        parts = [part[[*_SCORES, 'chance', 'size']].to_numpy() for _, part in own.groupby('finding')]
+        drawn = np.mean(
+            [part[rng.integers(len(part), size=(2000, len(part)))].mean(1) for part in parts], axis=0
+        )
+        mean, (low, high) = (
+            np.mean([part.mean(0) for part in parts], axis=0),
+            np.quantile(drawn, (0.025, 0.975), axis=0),
+        )
         row = dict(method=method, baseline=baseline, finding=(*finding, 'all')[0], n=min(map(len, parts)))
-        for i, score in enumerate(_SCORES): row |= {score: mean[i], f'{score}_low': low[i], f'{score}_high': high[i]}
+        for i, score in enumerate(_SCORES):
+            row |= {score: mean[i], f'{score}_low': low[i], f'{score}_high': high[i]}
         rows.append(row | dict(chance=mean[3], size=mean[4]))
     return pd.DataFrame(rows).sort_values('pointing', ascending=False, ignore_index=True)
 
@@ -264,12 +366,19 @@ def draw_league(
 ):
     "Pointing, mass and rank with their intervals, and where chance is (dotted); returns the figure."
     import matplotlib.pyplot as plt
-    names = [m.replace('_', ' ') + ('' if b == 'isoelectric' else f', {b}') for m, b in zip(table.method, table.baseline)]
-    fig, axes = plt.subplots(1, 3, figsize=(10, .3*len(table) + .9), sharey=True, layout='constrained')
-    for ax, score, chance in zip(axes, _SCORES, ('chance', 'size', 'size')):
-        ax.hlines(names, table[f'{score}_low'], table[f'{score}_high'], color='#2c6fa6', lw=3, alpha=.5)
+
+    names = [
+        m.replace('_', ' ') + ('' if b == 'isoelectric' else f', {b}')
+        for m, b in zip(table.method, table.baseline, strict=False)
+    ]
+    fig, axes = plt.subplots(1, 3, figsize=(10, 0.3*len(table) + 0.9), sharey=True, layout='constrained')
+    for ax, score, chance in zip(axes, _SCORES, ('chance', 'size', 'size'), strict=False):
+        ax.hlines(names, table[f'{score}_low'], table[f'{score}_high'], color='#2c6fa6', lw=3, alpha=0.5)
         ax.plot(table[score], names, 'o', color='#1b3f5e', ms=4)
         ax.axvline(table[chance].mean(), color='#a32d25', lw=1, ls=':')
-        ax.set_xlim(-.02, 1.02); ax.set_xlabel(score); ax.spines[['top', 'right']].set_visible(False); ax.grid(axis='y', alpha=.2)
+        ax.set_xlim(-0.02, 1.02)
+        ax.set_xlabel(score)
+        ax.spines[['top', 'right']].set_visible(False)
+        ax.grid(axis='y', alpha=0.2)
     axes[0].invert_yaxis()
     return fig
