@@ -28,11 +28,12 @@ from .generation import ks
 from .privacy import FALSE_POSITIVE_RATES, chance_limit, copies, disjoint, membership, recognised, singling_out
 from .usefulness import segmentation_dice, usefulness
 
-# %% ../../nbs/evaluation/08_reporting.ipynb #1c9ae803
+# %% ../../nbs/evaluation/08_reporting.ipynb #3cf668fd
 COLUMNS = ('axis', 'measure', 'value', 'low', 'high', 'floor', 'ceiling', 'better', 'n', 'floor_low', 'floor_high')
 AXES = ('fidelity', 'coverage', 'usefulness', 'privacy')
 FEW = 50  # records on each side; below it the grade is 'cannot tell'
 
+# %% ../../nbs/evaluation/08_reporting.ipynb #b552ac14
 def _row(
     axis,
     measure,
@@ -508,7 +509,7 @@ def _judge_privacy(t, train_patients, attacks):
         f"{max(1, round(300 / train_patients))} % of the patients would not be seen, and stronger attacks may exist."
     )
 
-# %% ../../nbs/evaluation/08_reporting.ipynb #10b9949c
+# %% ../../nbs/evaluation/08_reporting.ipynb #de816185
 SEVEN = {
     'congruence': ('fidelity', 'Fréchet distance'),
     'coverage': ('coverage', 'coverage, '),
@@ -518,6 +519,8 @@ SEVEN = {
     'comprehension': None,
     'consistency': ('fidelity', 'KS'),
 }
+
+# %% ../../nbs/evaluation/08_reporting.ipynb #eddcece1
 _BY_HAND = {
     'comprehension': 'a person must judge whether the documentation says how the set was made and for what',
     'compliance': 'attacks are shown; whether the law and the consent allow the use, a person must judge',
