@@ -56,8 +56,10 @@ class Hearts:
             raise ValueError(
                 f"none of these {len(records)} records has four whole beats; there is nothing to learn from"
             )
-        self.beats = [beats_of(loop) for loop in loops.values()]
-        table = records.table.iloc[list(loops)]
+        beats = {number: beats_of(loop) for number, loop in loops.items()}
+        whole = {number: b for number, b in beats.items() if (b[1] > 0).all()}   # marks may overlap: no part lasts
+        self.beats = list(whole.values())
+        table = records.table.iloc[list(whole)]
 
         def number(c):
             return torch.tensor(table[c].to_numpy('float32'))
