@@ -8,15 +8,14 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/draw.html.md"""
 __all__ = ['SPEED', 'GAIN', 'Paper', 'draw_ecg', 'one_record', 'provenance', 'write_gif']
 
 # %% ../../nbs/signals/02_draw.ipynb #f814997b
-import io
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
-from ..records.provenance import picture_marks, save_picture, sentence
+from ..records.page import Page
+from ..records.provenance import save_picture, sentence
 from ..records.writing import written_whole
 from .leads import LEADS_12, as_ecg, to_12_lead
 
@@ -33,7 +32,7 @@ _COARSE = '#e9aea4'
 _INK = '#1d2430'
 _NOTE = '#5b6470'
 
-class Paper(Figure):
+class Paper(Page):
     "A page of ECG paper: a matplotlib figure with one axes in millimetres, shown as a picture by Jupyter."
 
     def __init__(self, width, height):
@@ -42,7 +41,6 @@ class Paper(Figure):
         self.mm.set(xlim=(0, width), ylim=(0, height))
         self.mm.axis('off')
         self.traces, self.title = [], None  # (line, lead, its samples, its zero line in mm)
-        self.mark = ''  # where the record comes from, for the file
 
     def grid(self, left, bottom, right, top):
         "Squares of 1 and 5 mm over a box, in mm."
@@ -52,21 +50,6 @@ class Paper(Figure):
             ]
             self.mm.add_collection(LineCollection(lines, colors=colour, linewidths=width, zorder=1))
         self.mm.fill_between([left, right], bottom, top, color=_PAPER, lw=0, zorder=0)
-
-    def savefig(self, path, **options):
-        "As matplotlib's; the file's metadata say where the record comes from."
-        suffix = (
-            '.' + str(options.get('format') or Path(str(path)).suffix.removeprefix('.') or 'png').lower()
-        )
-        marks = picture_marks(self.mark, suffix) if suffix in ('.png', '.svg', '.pdf') else {}
-        super().savefig(
-            path, **options | ({'metadata': marks | options.get('metadata', {})} if marks else {})
-        )
-
-    def _repr_png_(self):
-        out = io.BytesIO()
-        self.savefig(out, format='png', dpi=110)
-        return out.getvalue()
 
 # %% ../../nbs/signals/02_draw.ipynb #62af4361
 def _three_by_four(leads, seconds, rhythm):
