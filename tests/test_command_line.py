@@ -1,9 +1,11 @@
 "The command `deepsynthbody` as a shell runs it: one sentence and exit status 2 for a mistake, never a traceback."
-import subprocess, sys
+import os, subprocess, sys
 from pathlib import Path
 import pandas as pd, pytest
 from conftest import ROOT
+import deepsynthbody_nb.cardiovascular.ecg as ecg
 from deepsynthbody_nb.command_line import main
+from deepsynthbody_nb.signals.files import read, write
 
 COMMAND = Path(sys.executable).parent/'deepsynthbody'
 SAMPLE = ROOT/'data'/'sample.hea'
@@ -65,3 +67,25 @@ def test_help_names_every_command():
     said = run('--help').stdout
     assert all(name in said for name in ('generate', 'draw', 'measure', 'convert', 'download', 'make_set', 'verify')) and run().stdout == said
     assert '--seed' in run('generate', '--help').stdout
+
+
+def test_every_command_works_without_utf8(tmp_path):
+    "In a locale that knows ASCII only, with a folder and a comment that need more."
+    plain = os.environ | dict(LC_ALL='C', LANG='C', PYTHONCOERCECLOCALE='0', PYTHONUTF8='0')
+    folder = tmp_path/'été 心'
+    folder.mkdir()
+    write(ecg.sample(1, seed=0)[0].assign_attrs(comments=['Vorhofflimmern – über 5 Jahre', '心律']), folder/'a.hea')
+
+    def plainly(*words):
+        ran = subprocess.run([COMMAND, *words], cwd=folder, env=plain, capture_output=True)
+        assert ran.returncode == 0, ran.stderr.decode()
+
+    plainly('generate', '1', folder/'made', '--seed', '0')
+    plainly('draw', folder/'a.hea', folder/'ä.png')
+    plainly('measure', folder/'a.hea', '--csv', folder/'ä.csv')
+    plainly('convert', folder/'a.hea', folder/'b.edf')
+    plainly('convert', folder/'a.hea', folder/'b.hea')
+    plainly('make_set', '2', folder/'set', '--seed', '0')
+    plainly('verify', folder/'set')
+    plainly('train', folder/'run', '--records', folder/'made', '--model', 'small', '--steps', '1', '--batch', '2', '--tracking', 'none')
+    assert read(folder/'b.hea').attrs['comments'][:2] == ['Vorhofflimmern – über 5 Jahre', '心律']
