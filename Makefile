@@ -51,6 +51,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/delineation.py
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/long_records.py
 
 export: .venv/dev
 	$(BIN)/nbdev-export
