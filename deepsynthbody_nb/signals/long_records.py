@@ -169,6 +169,7 @@ def draw_disclosure(
     if lead not in record.leads:
         raise ValueError(f"this record has no lead {lead}; it has {', '.join(record.leads)}")
     rows = max(1, int(np.ceil((end - begin)/row_s - 1e-9)))
+    beats = None if marks is None else _beats_within(marks, begin, end)
     page = Page(figsize=(11.7, max(2, .25*rows + .8)), layout='constrained')
     ax = page.subplots()
     for k in range(rows):
@@ -177,8 +178,8 @@ def draw_disclosure(
         at, low, high = _envelope(x - np.nanmedian(x), row_s*record.rate)
         ax.fill_between(at*row_s, low - 2*k, high - 2*k, color='#1d2430', lw=.35)
         ax.text(-.005*row_s, -2*k, _clock(start), ha='right', va='center', fontsize=6)
-        if marks is not None:
-            ax.text(1.005*row_s, -2*k, _rate(marks, start, start + row_s), va='center', fontsize=6)
+        if beats is not None:
+            ax.text(1.005*row_s, -2*k, _rate(beats, start, start + row_s), va='center', fontsize=6)
     ax.set(xlim=(0, row_s), ylim=(-2*rows + .6, 1.6), yticks=[], xlabel='s')
     ax.spines[['top', 'left', 'right']].set_visible(False)
     page.suptitle(title or f"lead {lead}, rows of {row_s:g} s, 2 mV apart", fontsize=8)
@@ -196,6 +197,11 @@ def _clock(seconds):
     minutes = round(seconds) // 60
     return f'{minutes // 60:02}:{minutes % 60:02}:{round(seconds) % 60:02}'
 
-def _rate(marks, begin, end):
-    qrs = marks[marks.lead.eq('all') & marks.wave.eq('QRS') & marks.peak_s.between(begin, end)].peak_s
-    return f'{60*(len(qrs) - 1)/(qrs.max() - qrs.min()):.0f} bpm' if len(qrs) > 1 else '–'
+def _beats_within(marks, begin, end):
+    "Times of QRS over all leads, in order."
+    near = marks[marks.peak_s.between(begin, end)]
+    return np.sort(near.peak_s[near.lead.eq('all') & near.wave.eq('QRS')].to_numpy())
+
+def _rate(beats, begin, end):
+    a, b = np.searchsorted(beats, (begin, end))
+    return f'{60*(b - a - 1)/(beats[b - 1] - beats[a]):.0f} bpm' if b - a > 1 else '–'
