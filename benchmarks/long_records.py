@@ -22,11 +22,11 @@ def write_day(folder, hours):
     from deepsynthbody_nb.cardiovascular import ecg
     from deepsynthbody_nb.signals.files import write
     from deepsynthbody_nb.signals.leads import as_ecg
-    from deepsynthbody_nb.signals.retiming import loops_of, window
+    from deepsynthbody_nb.signals.retiming import going_on, loops_of
     loop, = loops_of(ecg.sample(1, seed=3, leads=8)).values()
     rng = np.random.default_rng(0)
-    parts = [window(loop, 30_000, rng, heart_rate=rate)[0].numpy()[[1, 2, 6], ::2] for rate in rng.uniform(50, 110, 10)]
-    x = as_ecg(np.tile(np.concatenate(parts, 1), 6*hours), 250, ['II', 'V1', 'V5'])
+    minutes = going_on(loop, rng.uniform(50, 110, 10), rng)[[1, 2, 6], ::2]
+    x = as_ecg(np.tile(minutes, 6*hours), 250, ['II', 'V1', 'V5'])
     return write(x.assign_attrs(provenance='synthetic', model='pulse2pulse', seed=3), folder/'day.hea')
 
 

@@ -260,6 +260,9 @@ def test_any_generator_whose_card_names_its_controls(tmp_path):
     walk = LatentWalk(seed=10, generator=tmp_path, folder=tmp_path)
     walk.values = dict(heart_rate=2)
     assert 'metronome' in walk._page.said['title'] and abs(measure(walk.ecg).heart_rate_bpm.item() - 90) < 1
+    made = {}
+    exec(walk.code, made)
+    np.testing.assert_array_equal(made['x'], walk.ecg)
     assert walk.save(tmp_path/'walk.gif').read_bytes()[:3] == b'GIF'
     walk.close()
 

@@ -11,21 +11,20 @@ from deepsynthbody_nb.signals.delineate import delineate
 from deepsynthbody_nb.signals.files import read, write
 from deepsynthbody_nb.signals.leads import as_ecg
 from deepsynthbody_nb.signals.long_records import LongRecord, delineate_long, draw_disclosure
-from deepsynthbody_nb.signals.retiming import loops_of, window
+from deepsynthbody_nb.signals.retiming import going_on, loops_of
 
 
-def going_on(minutes, seed=3):
+def holter(minutes, seed=3):
     "A heart that goes on, each minute at another rate; three leads at 250 Hz."
     loop, = loops_of(ecg.sample(1, seed=seed, leads=8)).values()
     rng = np.random.default_rng(seed)
-    parts = [window(loop, 30_000, rng, heart_rate=rate)[0].numpy()[[1, 2, 6], ::2] for rate in rng.uniform(45, 140, minutes)]
-    x = as_ecg(np.concatenate(parts, 1), 250, ['II', 'V1', 'V5'])
+    x = as_ecg(going_on(loop, rng.uniform(45, 140, minutes), rng)[[1, 2, 6], ::2], 250, ['II', 'V1', 'V5'])
     return x.assign_attrs(provenance='synthetic', model='pulse2pulse', seed=seed)
 
 
 @pytest.mark.parametrize('piece_s', [41, 97.3, 150])
 def test_pieces_have_the_beats_of_the_whole(piece_s, tmp_path, tell):
-    path = write(going_on(6), tmp_path/'day.hea')
+    path = write(holter(6), tmp_path/'day.hea')
     whole = delineate(read(path))
     pieces = delineate_long(LongRecord(path), piece_s=piece_s, progress=False)
     a, b = (m[m.lead.eq('all') & m.wave.eq('QRS')] for m in (whole, pieces))
@@ -38,14 +37,14 @@ def test_pieces_have_the_beats_of_the_whole(piece_s, tmp_path, tell):
 
 
 def test_a_part_of_a_record(tmp_path):
-    x = going_on(3)
+    x = holter(3)
     part = delineate_long(LongRecord(x), begin=30, end=140, piece_s=45, progress=False)
     assert part.onset_s.min() >= 30 and part.offset_s.max() <= 140
     assert sentence(LongRecord(write(x, tmp_path/'a.hea')).piece(1, 2)) == sentence(x)
 
 
 def test_memory_does_not_grow_with_the_hours(tmp_path, tell):
-    x = going_on(5)
+    x = holter(5)
     code = """if True:
         import sys
         from deepsynthbody_nb.signals.long_records import LongRecord, delineate_long
@@ -65,11 +64,11 @@ def test_memory_does_not_grow_with_the_hours(tmp_path, tell):
 
 def test_a_page_says_where_it_comes_from(tmp_path):
     from PIL import Image
-    draw_disclosure(LongRecord(going_on(2)), lead='V1').savefig(tmp_path/'page.png')
+    draw_disclosure(LongRecord(holter(2)), lead='V1').savefig(tmp_path/'page.png')
     assert Image.open(tmp_path/'page.png').text['Description'].startswith('synthetic: generator pulse2pulse, seed 3')
 
 
 @pytest.mark.parametrize('wrong, said', [(dict(begin=-1), 'begin must be'), (dict(end=999), 'end must be'), (dict(piece_s=5), 'piece_s must be')])
 def test_wrong_stretches_are_named(wrong, said):
     with pytest.raises(ValueError, match=said):
-        delineate_long(LongRecord(going_on(1)), progress=False, **wrong)
+        delineate_long(LongRecord(holter(1)), progress=False, **wrong)

@@ -104,11 +104,9 @@ def slope(
     return torch.func.jacfwd(lambda w: reader(moved_to(latent, w[None]).bottleneck)[0])(there)
 
 # %% ../../nbs/latent/02_controls.ipynb #ad28b813
-_STEP, _ASKED, _HELD = (
-    0.25,
-    0.3,
-    3,
-)  # standard deviations; caution for the measure asked for, and for the others
+_STEP = 0.25     # standard deviations
+_ASKED = 0.3     # caution for the measure asked for
+_HELD = 3        # and for the others
 
 @functools.lru_cache(maxsize=64)
 def _way(latent, control, sign, steps):
@@ -247,7 +245,7 @@ class Bottleneck(Steering):
         return latents(1, seed=seed)
 
     def move(self, latent, values):
-        return move(latent, values) if values else latent
+        return move(latent, values)
 
     def decode(self, latent):
         return decode(latent)

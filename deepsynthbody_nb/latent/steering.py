@@ -11,6 +11,7 @@ __all__ = ['Steering']
 import numpy as np
 
 from ..catalogue.card import Card
+from ..catalogue.shelf import every_card
 
 # %% ../../nbs/latent/04_steering.ipynb #be1b3c89
 class Steering:
@@ -54,8 +55,11 @@ class Steering:
         values:dict, # As in `move`
     )->str: # Python lines that end with x, dims (lead, time)
         "What one would write to make the record again."
-        lines = ['from deepsynthbody_nb.catalogue import find', 'from deepsynthbody_nb.signals.leads import to_12_lead',
-                 '', f'steering = find({self.card.name!r}).steering()',
-                 f'latent = steering.start({seed})' if seed is not None else '# latent: the one you gave',
-                 f'x = to_12_lead(steering.decode(steering.move(latent, {values})))[0]']
-        return '\n'.join(lines)
+        where = self.card.name if self.card.name in every_card() else str(self.card.folder)
+        start = '# latent: the one you gave' if seed is None else f'latent = steering.start({seed})'
+        return (
+            'from deepsynthbody_nb.catalogue import find\n'
+            'from deepsynthbody_nb.signals.leads import to_12_lead\n\n'
+            f'steering = find({where!r}).steering()\n{start}\n'
+            f'x = to_12_lead(steering.decode(steering.move(latent, {values})))[0]'
+        )

@@ -174,8 +174,9 @@ def draw_disclosure(
     ax = page.subplots()
     for k in range(rows):
         start = begin + k*row_s
-        x = record.piece(start, min(start + row_s, end)).sel(lead=lead).values
-        at, low, high = _envelope(x - np.nanmedian(x), row_s*record.rate)
+        x = record.piece(start, min(start + row_s, end)).sel(lead=lead)
+        page.mark = sentence(x)
+        at, low, high = _envelope(x.values - np.nanmedian(x), row_s*record.rate)
         ax.fill_between(at*row_s, low - 2*k, high - 2*k, color='#1d2430', lw=.35)
         ax.text(-.005*row_s, -2*k, _clock(start), ha='right', va='center', fontsize=6)
         if beats is not None:
@@ -183,7 +184,6 @@ def draw_disclosure(
     ax.set(xlim=(0, row_s), ylim=(-2*rows + .6, 1.6), yticks=[], xlabel='s')
     ax.spines[['top', 'left', 'right']].set_visible(False)
     page.suptitle(title or f"lead {lead}, rows of {row_s:g} s, 2 mV apart", fontsize=8)
-    page.mark = sentence(record.piece(begin, min(begin + 1, end)))
     return page
 
 def _envelope(x, samples, dots=1500):

@@ -18,6 +18,7 @@ import xarray as xr
 from ..catalogue.card import Card
 from ..catalogue.shelf import every_card
 from ..evaluation.generation import compare_measures, nearest, spread
+from ..records.provenance import sentence
 from ..signals.leads import as_ecg
 from .records import Records, read_records
 
@@ -139,10 +140,11 @@ class Lesson:
             self._measured = measure(self.reference[few(len(self.reference))])
         return judge(x, self.reference, self._measured)
 
-    def picture(self, x, title:str=''): # matplotlib Figure
+    def picture(self, x, title:str=''): # `Page`
         "Four samples, lead II."
-        from matplotlib.figure import Figure
-        page = Figure(figsize=(9, 5), layout='constrained')
+        from deepsynthbody_nb.records.page import Page
+        page = Page(figsize=(9, 5), layout='constrained')
+        page.mark = sentence(x.drop_vars('record', errors='ignore'))
         for ax, one in zip(page.subplots(4, 1, sharex=True, sharey=True), x, strict=False):
             ax.plot(one.time, one.sel(lead='II'), lw=.7, color='#234')
         page.suptitle(', '.join(filter(None, (title, 'lead II, mV'))), fontsize='medium')

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..records.provenance import picture_marks, sentence
 from ..records.writing import write_text, written_whole
 from .lesson import warn_of_numbers, warn_of_quality
 from .plan import Plan, read_for, read_plan
@@ -161,10 +160,10 @@ class Book:
         with written_whole(folder/'weights', [f'{stem}.safetensors']) as aside:
             tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
             save_file(tensors, aside/f'{stem}.safetensors')
-        page, said = self.lesson.picture(x, f'step {step}'), sentence(x.drop_vars('record', errors='ignore'))
+        page = self.lesson.picture(x, f'step {step}')
         with written_whole(folder/'samples', [f'{stem}.npy', f'{stem}.png']) as aside:
             np.save(aside/f'{stem}.npy', x.values.astype('float16'))
-            page.savefig(aside/f'{stem}.png', dpi=80, metadata=picture_marks(said))
+            page.savefig(aside/f'{stem}.png', dpi=80)
         quality = self.lesson.judge(x)
         with open(folder/'quality.jsonl', 'a', encoding='utf-8') as lines:
             lines.write(json.dumps(dict(step=step) | quality) + '\n')

@@ -146,10 +146,8 @@ class _Page(anywidget.AnyWidget):
     "The drawn page and its buttons, which ask by messages."
 
     _esm = _JS
-    ecg, start = (
-        traitlets.Bytes().tag(sync=True),
-        traitlets.Bytes().tag(sync=True),
-    )  # 8 leads one after the other, int16 µV
+    ecg = traitlets.Bytes().tag(sync=True)  # 8 leads one after the other, int16 µV
+    start = traitlets.Bytes().tag(sync=True)  # likewise, of the start record
     said, measures = traitlets.Dict().tag(sync=True), traitlets.List().tag(sync=True)
     sheet = traitlets.Unicode('3x4').tag(sync=True)
     ghost = traitlets.Bool(False).tag(sync=True)

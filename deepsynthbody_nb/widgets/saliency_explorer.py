@@ -136,10 +136,8 @@ class SaliencyExplorer(anywidget.AnyWidget):
     known = traitlets.Dict().tag(sync=True)
     said = traitlets.Dict().tag(sync=True)
     sheet = traitlets.Unicode('3x4').tag(sync=True)
-    ecg, wash = (
-        traitlets.Bytes().tag(sync=True),
-        traitlets.Bytes().tag(sync=True),
-    )  # leads one after the other: eight, int16 µV; those read, int8 at 100 Hz, ±127 is the most
+    ecg = traitlets.Bytes().tag(sync=True)  # eight leads one after the other, int16 µV
+    wash = traitlets.Bytes().tag(sync=True)  # likewise, the leads read, int8 at 100 Hz, ±127 is the most
 
     def __init__(
         self,
@@ -441,11 +439,9 @@ def draw(self:SaliencyExplorer):
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
-    (shares, balance), rate, unsigned = (
-        self._summed(self._key),
-        self.x.attrs['sampling_rate'],
-        self.method in _UNSIGNED,
-    )
+    shares, balance = self._summed(self._key)
+    rate = self.x.attrs['sampling_rate']
+    unsigned = self.method in _UNSIGNED
     one, smooth = self._one(self.record)[0], _smooth(self.attribution)
     p = self._probabilities(self.record, self.randomised)[self.target]
     page = draw_ecg(

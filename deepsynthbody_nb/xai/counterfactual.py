@@ -106,11 +106,9 @@ class Counterfactual:
         return fig
 
 # %% ../../nbs/xai/05_counterfactual.ipynb #85653fd5
-_PLACES, _NEAR, _LONGEST = (
-    8,
-    0.15,
-    0.2,
-)  # places to average the slope over; how far from the walk they lie, and the longest step, standard deviations
+_PLACES = 8      # to average the slope over
+_NEAR = 0.15     # how far from the walk they lie, standard deviations
+_LONGEST = 0.2   # step, standard deviations
 
 def counterfactual(
     latent:Latent, # One record

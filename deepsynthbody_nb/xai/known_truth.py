@@ -343,10 +343,8 @@ def league(
         drawn = np.mean(
             [part[rng.integers(len(part), size=(2000, len(part)))].mean(1) for part in parts], axis=0
         )
-        mean, (low, high) = (
-            np.mean([part.mean(0) for part in parts], axis=0),
-            np.quantile(drawn, (0.025, 0.975), axis=0),
-        )
+        mean = np.mean([part.mean(0) for part in parts], axis=0)
+        low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
         row = dict(method=method, baseline=baseline, finding=(*finding, 'all')[0], n=min(map(len, parts)))
         for i, score in enumerate(_SCORES):
             row |= {score: mean[i], f'{score}_low': low[i], f'{score}_high': high[i]}
