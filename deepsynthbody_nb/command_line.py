@@ -150,7 +150,7 @@ def make_set(
     n:int, # how many records
     folder:str, # where to; a set begun there is continued
     generator:str=None, # name of a generator, or folder with its card
-    requests:str=None, # what to request: a CSV table (one row per record, cycled), or JSON such as '{"age": 60}'
+    requests:str=None, # a CSV table (one row per record, cycled), JSON such as '{"age": 60}', or 'as in real records'
     balanced:str=None, # request each name of this in turn, such as superclass
     seed:int=None, # seed of the noise; that of the set begun there, or drawn
     start_id:int=0, # number of the first

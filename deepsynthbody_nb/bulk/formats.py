@@ -18,6 +18,7 @@ import xarray as xr
 
 from ..catalogue.card import Card
 from ..catalogue.door import request_table
+from ..catalogue.usual import USUAL, usual_request
 from ..records.arrays import time_axis
 from ..records.provenance import REQUESTS, made, save_picture, sentence
 from ..records.writing import sweep, written_whole
@@ -114,6 +115,8 @@ class Set:
 
     def requests(self, ids): # a dict per record
         cycle = self.condition or ({},)
+        if cycle == (USUAL,):
+            return [usual_request(self.card, self.seed, i) for i in ids]
         return [cycle[i % len(cycle)] for i in ids]
 
     def kept(self, x, where): # DataArray or Dataset to {variable: whole numbers}

@@ -25,6 +25,7 @@ from .. import __version__
 from ..catalogue.card import is_range
 from ..catalogue.door import check_requests, draw_records, request_table
 from ..catalogue.shelf import find
+from ..catalogue.usual import USUAL, usual_request
 from ..catalogue.weights import weights_file
 from ..generators.pulse2pulse import CARD
 from ..records.arguments import all_of, one_of, seed_or_drawn, whole
@@ -113,6 +114,9 @@ def _cell(card, name, text):
 
 def _cycle(condition, card):
     "Requests as a set keeps them; checked."
+    if isinstance(condition, str) and condition == USUAL:
+        usual_request(card, 0, 0)
+        return (USUAL,)
     if isinstance(condition, (str, Path)):
         return tuple(read_requests(condition, card))
     each = [condition] if condition is None or isinstance(condition, dict) else list(condition)
@@ -180,7 +184,7 @@ def make_set(
     folder, # Where to; made if need be. If a set was begun there, it is continued
     *,
     generator=None, # Name, or folder with a card.toml; that of the set begun there, or the published one, if not given
-    condition=None, # What to request: a dict for all records, a list that is cycled, or a CSV table
+    condition=None, # What to request: a dict for all, a list that is cycled, a CSV table, or 'as in real records'
     seed:int=None, # Seed of the noise; that of the set begun there, or drawn, if not given
     start_id:int=0, # Number of the first record, in the seed's stream and in its name
     leads=8, # Of ECGs: 8, 12, or lead names

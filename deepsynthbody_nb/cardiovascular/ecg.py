@@ -41,7 +41,7 @@ def sample(
     leads=12, # 8, 12, or lead names
     device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
     generator='pulse2pulse', # Which generator: name, or folder with a card.toml
-    condition=None, # What to request, if the generator takes it: a dict for all records, or one for each
+    condition=None, # What to request, if it takes it: a dict for all, one for each, or 'as in real records'
 )->xr.DataArray: # Dims (record, lead, time), mV
     "Make synthetic ECGs as an array; raises `ValueError` naming the argument that is wrong and what would be right."
     names = _leads(leads, generator)

@@ -61,6 +61,7 @@ class Card:
     train: str = ''                  # class of its training lesson, a `Lesson`; '' if it cannot be trained here
     controls: str = ''               # class of its steering, if its records are moved by named controls
     check: str = ''                  # function (requests, n) that raises for what [takes] cannot say
+    usual: str = ''                  # table beside the card: how requests occur together
     network: str = ''                # function that builds the network, untrained, for families with several
     weights: str = ''                # file beside the card, or 'package:path' inside an installed package
     sha256: str = ''                 # of that file

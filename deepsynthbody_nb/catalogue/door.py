@@ -16,6 +16,7 @@ from ..records.provenance import REQUESTS, made
 from ..records.writing import made_folder
 from .card import Card, is_range
 from .shelf import cards, find
+from .usual import USUAL, usual_requests
 
 # %% ../../nbs/catalogue/03_door.ipynb #49e9adcf
 def one_each(
@@ -135,7 +136,8 @@ class Door:
         "Records batch by batch. Everything is checked at once, and drawn when it is its turn."
         from deepsynthbody_nb.records.devices import torch_device
         card, device = self.card(generator), torch_device(device)
-        each = one_each(condition, n)
+        usual = isinstance(condition, str) and condition == USUAL
+        each = usual_requests(card, n, seed, start) if usual else one_each(condition, n)
         check_requests(card, each)
         card.function('draw')
         parts = ((k, each[k:k + batch_size]) for k in range(0, n, batch_size))
@@ -147,7 +149,7 @@ class Door:
         seed:int=None, # Seed of the noise; drawn and noted in `attrs` if not given
         device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
         generator=None, # Which one, as in `card`
-        condition=None, # What to ask for: a dict for all records, or one for each
+        condition=None, # What to ask for: a dict for all records, one for each, or 'as in real records'
     ): # DataArray or Dataset, dims (record, …)
         "Make synthetic records; raises `ValueError` naming the argument that is wrong and what would be right."
         n, seed = whole('n', n, 0), seed_or_drawn(seed)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..classifiers.labels import SUPERCLASSES, from_ludb, from_scp, from_snomed
+from ..classifiers.labels import RHYTHMS, SUPERCLASSES, from_ludb, from_scp, from_snomed, rhythms_of
 from ..records.arrays import time_axis
 from ..records.provenance import is_synthetic
 from ..signals.files import read
@@ -46,9 +46,9 @@ def plausible_ages(
     return years.where(~odd)
 
 def known_of(
-    table:pd.DataFrame, # With the column `record`, and any of superclass (or one column a class), sex, age, patient
+    table:pd.DataFrame, # With the column `record`; and what is known: superclass or a column a class, sex, age, …
     names, # Of the records, in their order
-)->pd.DataFrame: # Rows as `names`; NORM, MI, STTC, CD, HYP (1, 0, NaN), sex (1 female, 0 male, NaN), age, patient
+)->pd.DataFrame: # As `names`: NORM, MI, … (1, 0, NaN), sex (1 female), age, rhythm (1: AF), patient, source, site
     """A label table in the order of the records; raises `ValueError` for a label without a record, two for one, an
     unknown class or sex."""
     if 'record' not in table:
@@ -84,10 +84,12 @@ def known_of(
         raise ValueError(f"unknown sex {odd.iloc[0]!r} in the label table; known are female, male, F, M")
     return out.assign(
         sex=words.map(_SEX),
+        rhythm=t['rhythm'].map({name: float(k) for k, name in enumerate(RHYTHMS)}) if 'rhythm' in t else np.nan,
         age=plausible_ages(t['age']) if 'age' in t else np.nan,
         patient=t['patient'].astype(object).where(t['patient'].notna(), t.index)
         if 'patient' in t
         else t.index,
+        **{c: t[c] for c in ('source', 'site') if c in t},
     )
 
 # %% ../../nbs/training/05_records.ipynb #05182f4b
@@ -98,11 +100,26 @@ def _name(record): # as a label table spells it, to the record's own name
     return path.stem if path.suffix.lower() in _SUFFIXES else path.name
 
 # %% ../../nbs/training/05_records.ipynb #ab1dc5b6
+def _holds_packs(folder):
+    "Does its labels.csv say which row of a pack each record is?"
+    path = folder/'labels.csv'
+    return path.exists() and 'row' in pd.read_csv(path, nrows=0, skipinitialspace=True)
+
+def _files_of_packs(t, folder):
+    "The pack of each record; there may be one only if the table does not name them."
+    if 'file' in t:
+        return t.file.tolist()
+    packs = sorted(folder.rglob('*.npz'))
+    if len(packs) != 1:
+        raise ValueError(f"{folder}: has {len(packs)} packs (.npz), and its labels.csv has no column file "
+                         "that says which is whose")
+    return [str(packs[0].relative_to(folder))]*len(t)
+
 def _names_in_packs(t, folder):
     "PTB-XL's number and a letter for the rate, as its own files are called; the record's name elsewhere."
     if 'ecg_id' not in t:
         return t.record.astype(str).tolist()
-    with np.load(next(iter(sorted(folder.rglob('*.npz'))))) as pack:
+    with np.load(folder/_files_of_packs(t, folder)[0]) as pack:
         rate = 'hr' if int(pack['fs']) == 500 else 'lr'
     return [f'{number:05}_{rate}' for number in t.ecg_id]
 
@@ -112,7 +129,7 @@ def packed_records(
     "Records kept as first differences of whole µV, many to a file; raises `ValueError` for a pack of another kind."
     folder = Path(folder)
     t = pd.read_csv(folder/'labels.csv', skipinitialspace=True)
-    paths = [folder/f for f in t.file] if 'file' in t else sorted(folder.rglob('*.npz'))*len(t)
+    paths = [folder/file for file in _files_of_packs(t, folder)]
     packs = {}
 
     def load(path, row):
@@ -128,12 +145,12 @@ def packed_records(
         return as_ecg(values, int(pack['fs']), lead_names([str(n) for n in pack['leads']]))
 
     names = _names_in_packs(t, folder)
-    return [(n, lambda p=p, r=r: load(p, r)) for n, p, r in zip(names, paths, t.row, strict=False)]
+    return [(n, lambda p=p, r=r: load(p, r)) for n, p, r in zip(names, paths, t.row, strict=True)]
 
 # %% ../../nbs/training/05_records.ipynb #d828a910
 def public_table(
     folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), CinC 2021 or LUDB (labels.csv)
-)->pd.DataFrame: # As `known_of` takes it; and source, fold (PTB-XL's own, or 0), and file in the folder
+)->pd.DataFrame: # As `known_of` takes it; and source, site, fold (PTB-XL's own, or 0), and file in the folder
     "What a public collection says of its records; raises `FileNotFoundError` where its table is missing."
     folder = Path(folder)
     path = next(
@@ -155,29 +172,37 @@ def public_table(
     if 'row' in t:
         return _table_of_packs(t, age, folder)
     if 'scp_codes' in t:
+        rhythm = t.scp_codes
         y = from_scp(t.scp_codes, pd.read_csv(folder/'scp_statements.csv', index_col=0))
         source = 'PTB-XL'
+        site = t.get('site')
         files = t['file' if 'file' in t else 'filename_hr']
         patients = t.patient_id.astype(int)
         sex = t.sex.map({0: 'male', 1: 'female'})
+        age = age.where(age <= 120)  # PTB-XL writes 300 for over 89
     elif 'dx_snomed' in t:
         y = from_snomed(t.dx_snomed)
+        rhythm = t.dx_snomed
         source = 'CinC 2021'
+        site = t.get('source', source)
         files = 'data/' + t.record
         patients = t.record
         sex = t.sex
     else:
         y = from_ludb(t)
-        source = 'LUDB'
+        rhythm = t.Rhythms
+        source = site = 'LUDB'
         files = 'data/' + t.ID.astype(str)
         patients = t.ID
         sex = t.Sex
     return y.assign(
         record=[Path(f).name for f in files],
         sex=sex,
-        age=age.where(age <= 120),  # PTB-XL writes 300 for over 89
+        age=age,
+        rhythm=rhythms_of(rhythm),
         patient=patients,
         source=source,
+        site=site,
         fold=t.get('strat_fold', 0),
         file=files + '.hea',
     )
@@ -189,16 +214,16 @@ def _table_of_packs(t, age, folder):
         {c: [np.nan if own is None else float(c in own) for own in given] for c in SUPERCLASSES}
     )
     ptbxl = 'ecg_id' in t
-    files = t.file if 'file' in t else [str(p.relative_to(folder)) for p in folder.rglob('*.npz')]*len(t)
     return y.assign(
         record=_names_in_packs(t, folder),
-        sex=t.sex.map({0: 'male', 1: 'female'}) if ptbxl else t.sex.str.lower().where(t.sex.notna()),
-        age=age.where(age <= 120),
+        sex=t.sex.map({0: 'male', 1: 'female'}) if ptbxl else t.sex.str.lower(),
+        age=age.where(age <= 120) if ptbxl else age,
+        rhythm=rhythms_of(t.scp_codes if ptbxl else t.dx),
         patient=t.patient_id.astype(int) if ptbxl else t.record,
         source='PTB-XL' if ptbxl else t.source,
         site=t.site if ptbxl else t.source,
         fold=t.get('strat_fold', 0),
-        file=files,
+        file=_files_of_packs(t, folder),
     )
 
 # %% ../../nbs/training/05_records.ipynb #84e1bcfc
@@ -321,7 +346,7 @@ def _found(source):
         return [(str(x.record.item()), lambda x=x: x) for x in as_records(read(folder, allow_nan=True))]
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: is a file; read_records takes a folder or a Zarr store")
-    if (folder/'labels.csv').exists() and next(folder.rglob('*.npz'), None):
+    if _holds_packs(folder):
         return packed_records(folder)
     inside = [
         p
@@ -374,7 +399,7 @@ def patient_folds(
     from sklearn.model_selection import StratifiedGroupKFold
 
     findings = table[list(SUPERCLASSES)].fillna(0).astype(int).astype(str).agg(''.join, axis=1)
-    strata = findings + ' ' + table['site'].fillna(-1).astype(str) if 'site' in table else findings
+    strata = findings + ' ' + table['site'].astype(str) if 'site' in table else findings
     strata = strata.mask(strata.map(strata.value_counts()) < n, 'rare')
     folds = np.zeros(len(table), int)
     split = StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(table, strata, table.patient.astype(str))
