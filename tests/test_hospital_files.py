@@ -19,6 +19,7 @@ from deepsynthbody_nb.records.provenance import made
 from deepsynthbody_nb.signals.channels import with_identity
 from deepsynthbody_nb.signals.dicom_files import LEAD_OF_NUMBER
 from deepsynthbody_nb.signals.files import read, write
+from deepsynthbody_nb.signals.long_records import LongRecord
 from deepsynthbody_nb.signals.leads import LEADS_8, LEADS_12, as_ecg
 from deepsynthbody_nb.signals.named_arrays import read_variable
 from deepsynthbody_nb.signals.scp_files import standard_table
@@ -84,6 +85,29 @@ def test_our_edf_is_read_alike_by_another_library(tmp_path, rate, samples):
     theirs.close()
     x = read(path)
     assert x.attrs['sampling_rate'] == rate and np.abs(x.values*1000 - values).max() < 1e-3
+
+
+def test_our_edf_is_read_alike_by_mne(tmp_path):
+    import mne
+    path = write(as_ecg(UV/1000, 500, list(LEADS_12)), tmp_path/'a.edf')
+    theirs = mne.io.read_raw_edf(path, verbose='error')
+    assert theirs.ch_names == [f'ECG {n}' for n in LEADS_12] and theirs.info['sfreq'] == 500
+    assert np.abs(theirs.get_data()*1e6 - UV).max() <= .5                            # µV; ours are whole
+    mne.export.export_raw(tmp_path/'theirs.edf', theirs, physical_range=(-20_000, 20_000), verbose='error')
+    x = read(tmp_path/'theirs.edf')
+    assert list(x.lead.values) == list(LEADS_12)
+    assert np.abs(x.values*1000 - UV).max() <= 40_000/65_535                         # µV: a step
+
+
+@pytest.mark.parametrize('name', ['own.edf', 'a.ecg', 'nameless'])
+def test_a_piece_is_what_the_whole_has_there(tmp_path, name):
+    path = tmp_path/name
+    path.write_bytes(ours(tmp_path, '.edf') if name == 'own.edf' else FOREIGN['a.ecg'][0])
+    whole, record = read(path), LongRecord(path)
+    assert record.leads == tuple(whole.lead.values) and record.seconds == 10
+    for begin, end in ((0, 10), (0.35, 0.4), (3.3, 9.998)):
+        xr.testing.assert_allclose(record.piece(begin, end).drop_attrs(), whole.sel(time=slice(begin - 1e-4, end - 1e-3)).drop_attrs())
+    assert LongRecord(path, leads=['V5', 'II']).piece(1, 2).equals(record.piece(1, 2).sel(lead=['V5', 'II']))
 
 
 def test_what_edf_cannot_hold_is_said(tmp_path):

@@ -18,7 +18,11 @@ from ..records.arguments import between
 from ..records.arrays import time_axis
 from ..records.page import Page
 from ..records.provenance import marks_of, sentence
+from .channels import ecg_of
 from .delineate import delineate
+from .edf_files import edf_channels, is_ours, notes_of
+from .files import kind_of
+from .ishne_files import ishne_channels
 from .leads import as_ecg, lead_name
 from .units import millivolts_in
 from .wfdb_files import choose_signals, comments_of, header_of, readable
@@ -27,7 +31,7 @@ from .wfdb_files import choose_signals, comments_of, header_of, readable
 class LongRecord:
     "A record of hours, of which only what is asked for is in memory."
     def __init__(self,
-        source, # WFDB record, Zarr store, or an ECG, dims (lead, time), mV
+        source, # WFDB record, EDF or ISHNE file, Zarr store, or an ECG, dims (lead, time), mV
         leads=None, # Which, in which order; all ECG leads if not given
     ):
         self.comments = []
@@ -39,6 +43,12 @@ class LongRecord:
                 if len(own) != 1:
                     raise ValueError(f"{source}: holds {len(own)} arrays with the dims lead and time; a record is one")
                 self._of_array(own[0], leads)
+        elif kind_of(Path(source)) in ('.edf', '.bdf'):
+            channels, whole = edf_channels(source)
+            self.comments = notes_of(whole) if is_ours(whole) else []
+            self._of_channels(channels, source, leads)
+        elif kind_of(Path(source)) == '.ecg':
+            self._of_channels(ishne_channels(source)[0], source, leads)
         else:
             self._of_wfdb(source, leads)
 
@@ -52,6 +62,16 @@ class LongRecord:
         self.rate = float(x.attrs['sampling_rate'])
         self.marks = {k: x.attrs[k] for k in ('provenance', 'model', 'version', 'seed', 'origin') if k in x.attrs}
         self._read = lambda a, b: np.asarray(x.isel(time=slice(a, b)).values[rows], 'float32')
+
+    def _of_channels(self, channels, path, leads):
+        first = ecg_of([c._replace(values=c.values[:1]) for c in channels], path, leads)
+        self.leads, self.rate = tuple(map(str, first.lead.values)), float(first.attrs['sampling_rate'])
+        own = [c for c in channels if lead_name(c.name) in self.leads]
+        self.samples = len(own[0].values)
+        if any(len(c.values) != self.samples for c in own):
+            raise ValueError(f"{path}: its leads have several lengths; choose those of one with leads=")
+        self.marks = marks_of(self.comments)
+        self._read = lambda a, b: ecg_of([c._replace(values=c.values[a:b]) for c in own], path, self.leads).values
 
     def _of_wfdb(self, source, leads):
         import wfdb

@@ -106,7 +106,8 @@ def taught(
             found = bootstrap(auroc, truth, said[mix], patients, draws)
             row = dict(reader=reader, taught=' + '.join(mix), n=len(train))
             for name in ('macro', *classes):
-                row |= {f'{name}{end}': found.loc[name, k] for end, k in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
+                value, low, high = found.loc[name]
+                row |= {name: value, f'{name}_low': low, f'{name}_high': high}
             if len(mix) > 1 and mix[:1] in said:
                 both = pd.concat([said[mix], said[mix[:1]].add_prefix('without ')], axis=1)
                 gain = bootstrap(_gain, truth, both, patients, draws)
