@@ -28,6 +28,7 @@ def generate(
     sex:str=None, # female or male
     age:float=None, # years
     heart_rate:float=None, # bpm
+    requests:str=None, # whatever the generator takes, as JSON such as '{"qrs_ms": 150}', or 'as in real records'
 ):
     "Make synthetic ECGs"
     import deepsynthbody_nb.cardiovascular.ecg as ecg
@@ -36,6 +37,9 @@ def generate(
         superclass=superclass and superclass.split('|'), sex=sex, age=age, heart_rate_bpm=heart_rate
     )
     condition = {k: v for k, v in asked.items() if v is not None}
+    if requests is not None and condition:
+        raise ValueError(f"pass --requests, or --{next(iter(condition)).replace('_bpm', '').replace('_', '-')} "
+                         "and the like, not both")
     written = ecg.generate(
         n,
         out_dir,
@@ -45,7 +49,7 @@ def generate(
         leads=leads,
         format=format,
         generator=generator or ecg.door.default,
-        condition=condition or None,
+        condition=condition or _requests(requests),
     )
     if written:
         print(f"{len(written)} ECGs written: {written[0]}" + (f" … {written[-1].name}" if n > 1 else ''))

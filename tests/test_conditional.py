@@ -6,6 +6,8 @@ from deepsynthbody_nb.command_line import main
 from deepsynthbody_nb.evaluation.classification import auroc
 from deepsynthbody_nb.evaluation.generation import asked_classes, asked_rates
 from deepsynthbody_nb.signals.files import read
+from deepsynthbody_nb.signals.measure import measure
+from scipy.stats import spearmanr
 
 
 def make(n, seed, condition): return ecg.sample(n, seed=seed, leads=8, generator='conditional', condition=condition)
@@ -34,9 +36,30 @@ def test_asked_findings_are_read(tell):
     tell(f"conditional generator: findings asked, 24 records each, read by the shipped classifier: macro-AUROC {found['macro']:.3f}")
 
 
+@pytest.mark.parametrize('name, asked', [('pr_ms', range(110, 281, 10)), ('qrs_ms', range(70, 171, 6)), ('qt_ms', range(300, 501, 12)), ('qrs_axis_deg', range(-60, 121, 10))])
+def test_asked_intervals_are_measured(name, asked, tell):
+    asked = np.repeat(list(asked), 2)
+    usual = dict(heart_rate_bpm=60, rhythm='sinus')
+    x = ecg.sample(len(asked), seed=5, leads=8, generator='conditional', condition=[usual | {name: float(v)} for v in asked])
+    found = measure(x)[name]
+    rank = spearmanr(asked, found, nan_policy='omit').statistic
+    assert rank >= .9 and found.notna().mean() > .9
+    tell(f'conditional generator: {name} asked for {asked.min()} to {asked.max()}, {len(asked)} records: Spearman {rank:.3f}, median error {(found - asked).median():.1f}')
+
+
+def test_fibrillation_is_irregular_and_noise_can_be_left_out():
+    def sample(**asked): return ecg.sample(12, seed=6, leads=8, generator='conditional', condition=asked)
+    def uneven(x): return measure(x).rr_sd_ms.median()
+    assert uneven(sample(rhythm='atrial fibrillation')) > 2*uneven(sample(rhythm='sinus'))
+    noisy, quiet = (sample(superclass=['NORM'], noise=noise) for noise in ('as recorded', 'none'))
+    apart = (noisy - quiet).std('time')
+    assert noisy.equals(sample(superclass=['NORM']).assign_coords(noise=noisy.noise)) and .002 < float(apart.median()) < .05   # mV
+
+
 @pytest.mark.parametrize('condition, said', [
     (dict(superclass=['AF']), "unknown superclass 'AF'"), (dict(heart_rate_bpm=300), 'between 30 and 160'), (dict(heart_rate_bpm=float('nan')), 'between 30 and 160'), (dict(age='old'), 'age must be'),
-    (dict(sex='x'), "'female' or 'male'"), (dict(height=2), "cannot ask for 'height'"), (['MI'], 'has 1 entries for 2 records'), ('MI', 'is a dict'), (dict(superclass=['NORM', 'MI']), 'a normal ECG has no finding')])
+    (dict(sex='x'), "'female' or 'male'"), (dict(height=2), "cannot ask for 'height'"), (['MI'], 'has 1 entries for 2 records'), ('MI', 'is a dict'), (dict(heart_rate_bpm=150, qt_ms=450), 'do not fit between beats at 150 bpm'),
+    (dict(rhythm='atrial fibrillation', pr_ms=150), 'has no P waves'), (dict(rhythm='flutter'), "rhythm must be 'sinus' or"), (dict(noise='loud'), 'noise must be')])
 def test_what_cannot_be_asked(condition, said):
     with pytest.raises(ValueError, match=said): ecg.sample(2, generator='conditional', condition=condition)
 
@@ -50,6 +73,9 @@ def test_from_the_shell(tmp_path):
     assert main(['generate', '2', str(tmp_path), '--generator', 'conditional', '--superclass', 'MI|CD', '--heart-rate', '95', '--sex', 'female', '--seed', '1', '--format', 'wfdb', '--leads', '12']) == 0
     assert read(tmp_path/'1.hea').sizes['lead'] == 12
     assert main(['generate', '1', str(tmp_path), '--generator', 'conditional', '--superclass', 'XY']) == 2
+    assert main(['generate', '2', str(tmp_path/'b'), '--generator', 'conditional', '--requests', '{"qrs_ms": 150}', '--format', 'wfdb']) == 0
+    assert float(read(tmp_path/'b'/'1.hea').qrs_ms) == 150
+    assert main(['generate', '1', str(tmp_path), '--generator', 'conditional', '--requests', 'as in real records', '--sex', 'male']) == 2
 
 
 def test_what_was_requested_travels_with_the_record(tmp_path):

@@ -39,7 +39,7 @@ def hearts(tmp_path_factory):
 def test_balanced_requests_are_labels(hearts):
     labels = pd.read_csv(hearts/'labels.csv', index_col='record')
     assert labels.superclass.value_counts().to_dict() == dict.fromkeys(SUPERCLASSES, 24)
-    assert labels.provenance[7] == 'synthetic: generator conditional 1, seed 3, record 7'
+    assert labels.provenance[7] == 'synthetic: generator conditional 2, seed 3, record 7'
     x = xr.open_zarr(hearts/'ecg.zarr').ecg.load()
     assert x.superclass.values.tolist() == labels.superclass.tolist() and x.attrs['model'] == 'conditional'
     each = [dict(superclass=c) for c in labels.superclass[50:53]]
@@ -92,7 +92,8 @@ def test_a_table_of_requests(tmp_path, capsys):
     (dict(generator='stylegan'), 'unknown generator'), (dict(generator='wavegan'), 'ships without weights'),
     (dict(condition=dict(age=60)), 'takes no condition'), (dict(generator='conditional', condition=[dict(sex='x')]), "'female' or 'male'"),
     (dict(generator='conditional', condition='none.csv'), 'no such table'), (dict(format='png'), 'the format .png. holds image; for ecg use zarr or wfdb or asc'),
-    (dict(generator='conditional', condition=[dict(superclass=['NORM', 'MI'])]), 'a normal ECG has no finding')])
+    (dict(generator='conditional', condition=[dict(heart_rate_bpm=150, qt_ms=450)]), 'do not fit between beats'),
+    (dict(condition='as in real records'), 'has no table of usual requests')])
 def test_what_cannot_be_made_is_said_before_anything_is_written(words, says, tmp_path):
     with pytest.raises((ValueError, FileNotFoundError), match=says):
         make_set(**{'n': 10, 'folder': tmp_path/'set', **words})
@@ -163,3 +164,17 @@ def test_labels_that_were_changed_are_found(tmp_path, hearts):
     lines[5] = lines[5].replace('HYP', 'MI')
     path.write_text(''.join(lines))
     assert verify(tmp_path/'set', progress=False).problem.to_dict() == {4: 'has another line in labels.csv'}
+
+
+def test_a_set_requested_as_in_real_records(tmp_path):
+    how = dict(generator='conditional', condition='as in real records', seed=3, progress=False)
+    folder = make_set(60, tmp_path/'whole', **how)
+    part = make_set(30, tmp_path/'part', start_id=30, **how)
+    labels, later = (pd.read_csv(f/'labels.csv', index_col='record', comment='#') for f in (folder, part))
+    pd.testing.assert_frame_equal(labels.loc[30:59], later)
+    assert labels.superclass.str.contains('NORM').mean() > .3 and labels.age.std() > 5 and labels.heart_rate_bpm.nunique() > 50
+    assert len(verify(folder, progress=False)) == 0
+    assert main(['make_set', '60', str(tmp_path/'shell'), '--generator', 'conditional', '--requests', 'as in real records', '--seed', '3']) == 0
+    assert (tmp_path/'shell'/'labels.csv').read_bytes() == (folder/'labels.csv').read_bytes()
+    x = ecg.sample(3, seed=3, leads=8, generator='conditional', condition='as in real records')
+    assert x.superclass.values.tolist() == labels.superclass.iloc[:3].tolist()

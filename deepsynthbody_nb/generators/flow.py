@@ -6,8 +6,9 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/flow.html.md""
 
 # %% auto #0
 __all__ = ['GRID', 'AXES', 'BEATS', 'BANDS', 'RANGES', 'NOISE', 'WORDS', 'ASKED', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER',
-           'GROUPS', 'CARD', 'noise_of', 'noise_from', 'places', 'Codec', 'joined', 'drawn', 'as_condition', 'rotated',
-           'Dropout', 'Layer', 'Velocity', 'Flow', 'as_asked', 'draw_ecgs', 'load_flow', 'draw']
+           'GROUPS', 'CARD', 'noise_of', 'noise_from', 'places', 'Codec', 'joined', 'drawn', 'as_condition',
+           'measured_of', 'rotated', 'Dropout', 'Layer', 'Velocity', 'Flow', 'as_asked', 'frontal', 'turned',
+           'draw_ecgs', 'load_flow', 'draw']
 
 # %% ../../nbs/generators/04_flow.ipynb #38f4d09f
 import functools
@@ -235,6 +236,24 @@ def _asked(c):
         )
     return row
 
+# %% ../../nbs/generators/04_flow.ipynb #b69a468a
+def measured_of(
+    shapes:torch.Tensor, # (n, beats, 8, 120), mV
+    parts:torch.Tensor, # (n, beats, 4), s
+    there:torch.Tensor, # Which beats there are, (n, beats)
+    rhythm:torch.Tensor, # 1: atrial fibrillation, which has no PR interval, (n,)
+)->dict: # heart_rate_bpm, pr_ms, qrs_ms, qt_ms, qrs_axis_deg; (n,) each
+    "What can be asked and is seen in the beats themselves; means over those there are."
+    pr, qrs, st, rest = ((parts*there[..., None]).sum(1)/there.sum(1, keepdim=True)).T
+    I, II = (((shapes[:, :, :2, places().floor() == 1].mean(3))*there[..., None]).sum(1)).T
+    return dict(
+        heart_rate_bpm=60/(pr + qrs + st + rest),
+        pr_ms=torch.where(rhythm == 1, torch.nan, 1000*pr),
+        qrs_ms=1000*qrs,
+        qt_ms=1000*(qrs + st),
+        qrs_axis_deg=torch.rad2deg(torch.atan2((II - I/2)*2/3**0.5, I)),
+    )
+
 # %% ../../nbs/generators/04_flow.ipynb #53f70818
 def rotated(
     x:torch.Tensor, # Shape (n, heads, beats, dimensions)
@@ -406,6 +425,34 @@ def as_asked(
     new[:, 3] = np.maximum(parts.sum(1) - new[:, :3].sum(1), 0.02)
     return new
 
+# %% ../../nbs/generators/04_flow.ipynb #7a5a77be
+def frontal(
+    shapes:np.ndarray, # Leads I and II at any places, (…, 2, places), mV
+)->np.ndarray: # Same shape: to the left arm and to the feet
+    "The frontal plane, in which an axis is an angle."
+    I, II = shapes[..., 0, :], shapes[..., 1, :]
+    return np.stack([I, (II - I/2)*2/math.sqrt(3)], -2)
+
+def turned(
+    shapes:np.ndarray, # Of one record's beats, (beats, 8, 120), mV
+    axis:float, # Degrees; NaN: as it is
+)->np.ndarray: # Same shape
+    "The same beats with another axis of the QRS complex, in the mean."
+    if math.isnan(axis):
+        return shapes
+    inside = places().numpy().astype(int) == 1
+    plane = frontal(shapes[:, :2, inside])
+    line = plane[..., :1] + (plane[..., -1:] - plane[..., :1])*np.linspace(0, 1, GRID[1], dtype='float32')
+    (left, down), (x, y) = (v.mean((0, 2)) for v in (line, plane - line))
+    wanted = math.radians(axis)
+    off = (math.cos(wanted)*down - math.sin(wanted)*left)/math.hypot(x, y)   # what the line adds beside the axis
+    angle = wanted - math.atan2(y, x) - math.asin(min(max(off, -1), 1))
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], 'float32')
+    left, down = np.moveaxis(line + turn@(plane - line), 1, 0)
+    out = shapes.copy()
+    out[:, 0, inside], out[:, 1, inside] = left, down*math.sqrt(3)/2 + left/2
+    return out
+
 # %% ../../nbs/generators/04_flow.ipynb #db2797b1
 @undisturbed()
 def draw_ecgs(
@@ -438,6 +485,7 @@ def _drawn_group(flow, numbers, seed, asked, guidance):
     starts = [float(torch.rand(1, generator=g, dtype=torch.float32)) for g in streams]
     hearts = flow.draw(noise.to(one), {k: v.to(one) for k, v in asked.items()}, guidance=guidance)
     shapes, parts = flow.codec.decode(hearts)
+    shapes = [turned(own, axis) for own, axis in zip(shapes.cpu().numpy(), asked['qrs_axis_deg'].tolist(), strict=True)]
     parts = [
         as_asked(p.astype('float64'), {name: float(v[k]) for name, v in asked.items() if v.ndim == 1})
         for k, p in enumerate(parts.cpu().numpy())
@@ -445,7 +493,7 @@ def _drawn_group(flow, numbers, seed, asked, guidance):
     quiet = (asked['noise'] == 1).tolist()
     noises = [0 if q else flow.codec.noise(g).numpy() for g, q in zip(streams, quiet, strict=True)]
     return [
-        drawn(*own) + noise for *own, noise in zip(shapes.cpu().numpy(), parts, starts, noises, strict=True)
+        drawn(*own) + noise for *own, noise in zip(shapes, parts, starts, noises, strict=True)
     ]
 
 # %% ../../nbs/generators/04_flow.ipynb #5ef549ba
