@@ -176,4 +176,4 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_lost(tmp_path, whole, capsys
                 subprocess.run(['mount', '-o', 'remount,size=60m', disk], check=True)
                 assert not main(['make_set', '150', str(disk/form)]) and len(verify(disk/form, progress=False)) == 0
                 subprocess.run(['mount', '-o', 'remount,size=12m', disk], check=True)
-    finally: subprocess.run(['umount', disk], check=True)
+    finally: subprocess.run(['umount', '--lazy', disk], check=True)

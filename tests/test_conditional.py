@@ -1,6 +1,7 @@
 "The generator that can be asked: it does as asked, whatever else is asked beside."
 import numpy as np, pytest
 import deepsynthbody_nb.cardiovascular.ecg as ecg
+from deepsynthbody_nb.catalogue import find
 from deepsynthbody_nb.classifiers import load_classifier
 from deepsynthbody_nb.command_line import main
 from deepsynthbody_nb.evaluation.classification import auroc
@@ -65,8 +66,26 @@ def test_what_cannot_be_asked(condition, said):
 
 
 def test_what_only_the_other_generator_does():
-    with pytest.raises(ValueError, match='has no named controls'): ecg.controls('conditional')
+    with pytest.raises(ValueError, match='has no named controls'): ecg.controls('wavegan')
     with pytest.raises(ValueError, match='takes no condition'): ecg.sample(1, condition=dict(sex='male'))
+
+
+def test_sliders_move_what_is_asked_and_the_rest_stays(tmp_path):
+    from deepsynthbody_nb.widgets.latent_walk import LatentWalk
+    walk = LatentWalk(seed=4, generator='conditional')
+    assert list(walk._sliders) == ecg.controls('conditional') and len(walk._sliders) == 13
+    rest, rate = walk.ecg, measure(walk.ecg).heart_rate_bpm.item()
+    walk.values = dict(heart_rate=1)
+    assert abs(measure(walk.ecg).heart_rate_bpm.item() - rate - 15) < 4 and 'synthetic' in walk._page.said['title']
+    made = {}
+    exec(walk.code, made)
+    np.testing.assert_array_equal(made['x'], walk.ecg)
+    walk.values = dict(heart_rate=0)
+    assert walk.ecg.equals(rest)
+    walk.close()
+    steering = find('conditional').steering()
+    one, two = (load_classifier('superclass').predict_proba(steering.decode(steering.move(steering.start(k), dict(conduction_disturbance=[0, 2])))).CD for k in (4, 9))
+    assert one.iloc[1] > one.iloc[0] + .2 and two.iloc[1] > two.iloc[0]
 
 
 def test_from_the_shell(tmp_path):

@@ -283,7 +283,7 @@ def test_far_out_is_said(monkeypatch):
     assert '1.4 times' in walk._page.said['warning']; walk.close()
 
 
-@pytest.mark.parametrize('wrong, said', [(dict(controls=('pulse',)), 'known are heart_rate'), (dict(controls=()), 'at least one'), (dict(seed=-1), 'whole number'), (dict(seed=1.5), 'whole number'), (dict(generator='wavegan'), "'wavegan' has no named controls"), (dict(generator='conditional'), 'ask it by condition='), (dict(generator='nobody'), 'unknown generator')])
+@pytest.mark.parametrize('wrong, said', [(dict(controls=('pulse',)), 'known are heart_rate'), (dict(controls=()), 'at least one'), (dict(seed=-1), 'whole number'), (dict(seed=1.5), 'whole number'), (dict(generator='wavegan'), "'wavegan' has no named controls"), (dict(generator='nobody'), 'unknown generator')])
 def test_wrong_arguments_are_named(wrong, said):
     with pytest.raises(ValueError, match=said): LatentWalk(**wrong)
 

@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, records):
         assert torch.load(run.folder/'last.pt', weights_only=True)['step'] == 10 and not list(run.folder.glob('.writing-*'))
         (disk/'filling').unlink()
         assert train(run.folder, say=lambda *a: None) == 'finished'
-    finally: subprocess.run(['umount', disk], check=True)
+    finally: subprocess.run(['umount', '--lazy', disk], check=True)
 
 
 def test_a_tracking_server_that_does_not_answer(tmp_path, records):

@@ -13,10 +13,10 @@ import functools
 import numpy as np
 import pandas as pd
 
-from .card import Card, is_range
-from .shelf import find
 from ..records.arguments import whole
 from ..records.chance import numpy_stream
+from .card import Card, is_range
+from .shelf import find
 
 # %% ../../nbs/catalogue/04_usual.ipynb #cbaf7058
 FEWEST = 5  # records of a kind

@@ -134,8 +134,8 @@ class Codec(nn.Module):
 
     def noise(self, draw): # as the generator `draw` decides, shape (8, 5000), mV
         usual = torch.randn(len(self.noise_spread), generator=draw, dtype=torch.float32)
-        levels = self.noise_mean.cpu() + (self.noise_spread.cpu()@usual).view(-1, 8)
-        return noise_from(levels, self.noise_together.cpu(), draw)
+        mean, spread, together = (v.float().cpu() for v in (self.noise_mean, self.noise_spread, self.noise_together))
+        return noise_from(mean + (spread@usual).view(-1, 8), together, draw)
 
 # %% ../../nbs/generators/04_flow.ipynb #ba36c421
 def joined(

@@ -12,16 +12,15 @@ import dataclasses
 
 import numpy as np
 import torch
-import xarray as xr
 
 from ..catalogue.usual import usual_request
 from ..classifiers.labels import SUPERCLASSES
 from ..generators.flow import BEATS, RANGES, as_asked, as_condition, drawn, load_flow, measured_of, turned
-from .steering import Steering
 from ..records.chance import stream
 from ..records.devices import undisturbed
 from ..records.provenance import made
 from ..signals.leads import LEADS_8, as_ecg
+from .steering import Steering
 
 # %% ../../nbs/latent/05_asked.ipynb #e417be7a
 MOVED = dict(  # control: what is asked, and one standard deviation of it

@@ -83,7 +83,8 @@ def ishne_channels(
     head = ishne_header(path)
     stored = np.memmap(path, '<i2', 'r', offset=head.start, shape=(head.samples, len(head.leads)))
     units = [f'{nanovolt/1000:g} uV' for nanovolt in head.nanovolt]
-    return [Channel(name, unit, head.rate, own) for name, unit, own in zip(head.leads, units, stored.T, strict=True)], head
+    leads = zip(head.leads, units, stored.T, strict=True)
+    return [Channel(name, unit, head.rate, own) for name, unit, own in leads], head
 
 def read_ishne(
     path,  # ISHNE file

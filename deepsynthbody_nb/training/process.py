@@ -201,10 +201,10 @@ def train(
         return _steps(folder, plan, _launched(plan), lambda *text: None)
     lock = FileLock(folder/'lock')
     try:
-        lock.acquire(timeout=2)                                              # `locked` holds it for a moment
+        held = lock.acquire(timeout=2)                                       # `locked` holds it for a moment
     except Timeout:
         raise BlockingIOError(f"{folder}: another process is at this run; pause it first") from None
-    with lock:
+    with held:
         try:
             put_state(folder, 'starting')
             return _steps(folder, plan, _launched(plan), say)
