@@ -76,32 +76,31 @@ def judged(
     )
 
 # %% ../../nbs/training/09_conditional.ipynb #0cd5c626
-def _reader_on_convolutions(train, labels, test, seed):
-    return by_regression(train, labels, test)
+def _convolutions(x):
+    return np.concatenate([ecg_random(x[k:k + 256], 1500) for k in range(0, len(x), 256)])
 
-_TAUGHT = {
-    'regression on random convolutions': (lambda x: ecg_random(x, 1500), _reader_on_convolutions),
-    'small network': (thin, lambda *given: by_network(*given, steps=600)),
+_TAUGHT = {  # what a reader looks at, how it is taught, and how many are asked together
+    'regression on random convolutions': (_convolutions, by_regression, 1),
+    'small network': (thin, lambda *given: by_network(*given, steps=600), 2),
 }
 
 def taught(
     sets:dict, # name: (ECGs, labels with one column a class)
     mixes:list, # Of tuples of those names: what the readers are taught together, in each of their lessons
     test:Records, # Of patients that are in none of them
-    seeds:int=3, # Readers taught of each kind; what they say is averaged
     draws:int=400, # Of the intervals, over patients
 )->pd.DataFrame: # One row a reader and mix: n, macro and each class with _low and _high; gain over the first of the mix
     "Macro-AUROC on real patients of readers taught these sets."
     classes, rows = list(SUPERCLASSES), []
     truth, patients = test.table[classes].reset_index(drop=True), test.table.patient
-    for reader, (look, fit) in _TAUGHT.items():
+    for reader, (look, fit, several) in _TAUGHT.items():
         seen = look(test.ecg)
         features = {name: look(x) for name, (x, _) in sets.items()}
         said = {}
         for mix in mixes:
             train = np.concatenate([features[name] for name in mix])
             labels = pd.concat([sets[name][1][classes] for name in mix], ignore_index=True)
-            scores = [fit(train, labels, seen, seed).rank() for seed in range(seeds)]
+            scores = [fit(train, labels, seen, seed).rank() for seed in range(several)]
             said[mix] = sum(scores)/len(scores)
             found = bootstrap(auroc, truth, said[mix], patients, draws)
             row = dict(reader=reader, taught=' + '.join(mix), n=len(train))

@@ -193,7 +193,7 @@ class FlowLesson(Lesson):
         records, # `Records`: eight leads, 10 s at 500 Hz
         card:Card, # Its `network` counts, and the usual settings of its `lesson`
         *,
-        steps:int=5000, # The learning rate falls over the last half
+        steps:int=10_000, # The learning rate falls over the last half
         batch:int=64,
         learning_rate:float=1e-3,
         seed:int=0,
