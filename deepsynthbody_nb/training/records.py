@@ -190,7 +190,7 @@ def public_table(
         sex = t.sex
     else:
         y = from_ludb(t)
-        rhythm = t.Rhythms
+        rhythm = t.get('Rhythms', [None]*len(t))
         source = site = 'LUDB'
         files = 'data/' + t.ID.astype(str)
         patients = t.ID
@@ -218,7 +218,7 @@ def _table_of_packs(t, age, folder):
         record=_names_in_packs(t, folder),
         sex=t.sex.map({0: 'male', 1: 'female'}) if ptbxl else t.sex.str.lower(),
         age=age.where(age <= 120) if ptbxl else age,
-        rhythm=rhythms_of(t.scp_codes if ptbxl else t.dx),
+        rhythm=rhythms_of(t.get('scp_codes' if ptbxl else 'dx', [None]*len(t))),
         patient=t.patient_id.astype(int) if ptbxl else t.record,
         source='PTB-XL' if ptbxl else t.source,
         site=t.site if ptbxl else t.source,

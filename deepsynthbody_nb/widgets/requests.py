@@ -22,8 +22,10 @@ def spelled(
 )->str: # 'Heart rate, bpm'
     "The name of a request, as a form shows it."
     words, _, unit = name.rpartition('_')
-    text = f'{words}, {unit}' if words and unit in ('bpm', 'ms', 'mv', 's', 'mm', 'hz') else name
-    return text.replace('_', ' ').capitalize()
+    has_unit = words and unit in ('bpm', 'ms', 'mv', 's', 'mm', 'hz', 'deg')
+    first, *rest = (words if has_unit else name).split('_')
+    first = first.upper() if first in ('pr', 'qrs', 'qt', 'st', 'rr') else first.capitalize()
+    return ' '.join((first, *rest)) + (f', {unit}' if has_unit else '')
 
 class RequestForm(widgets.HBox):
     "One field for each thing that a card's generator takes; `fields` holds them by name."
