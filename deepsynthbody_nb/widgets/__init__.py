@@ -2,5 +2,6 @@
 from .latent_walk import LatentWalk, static_walk
 from .saliency_explorer import SaliencyExplorer
 from .training_bench import TrainingBench
+from .turing_test import ClassBoard, TuringTest
 
-__all__ = ["LatentWalk", "SaliencyExplorer", "TrainingBench", "static_walk"]
+__all__ = ["ClassBoard", "LatentWalk", "SaliencyExplorer", "TrainingBench", "TuringTest", "static_walk"]
