@@ -27,7 +27,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(PIP) -e ".[lab,bulk,training,formats,evaluation,dev]"
+	$(PIP) -e ".[lab,bulk,training,formats,evaluation,private,dev]"
 	@$(COMPILE)
 	@touch $@
 

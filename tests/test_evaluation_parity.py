@@ -124,3 +124,51 @@ def test_training_on_synthetic_as_scikit_learn_by_hand():
     by_hand = make_pipeline(StandardScaler(), LogisticRegression(C=.01)).fit(train, y).decision_function(test)
     own = by_regression(train, pd.DataFrame({'MI': y.astype(float)}), test).MI
     assert own.to_numpy() == pytest.approx(by_hand, abs=1e-4)
+
+
+@pytest.fixture(scope='module')
+def sets_of_ecgen_eval():
+    pytest.importorskip('ecgen_eval.metrics')
+    import deepsynthbody_nb.cardiovascular.ecg as ecg
+    return ecg.sample(60, seed=1, leads=8), ecg.sample(60, seed=2, leads=8, generator='conditional')
+
+
+def test_frechet_beside_ecgen_eval(sets_of_ecgen_eval, tell):
+    "It takes the root of the symmetric part of a product of covariances: right only where the two commute."
+    from ecgen_eval.metrics._frechet_utils import frechet_distance
+    from ecgen_eval.metrics.fd import FDMetric
+    from scipy.linalg import sqrtm
+    a, b = sets_of_ecgen_eval
+    theirs = FDMetric().compute(a.values, b.values).per_lead_scores
+    own, by_root = [], []
+    for k in range(8):
+        x, y = (FDMetric._extract_features(v.values[:, k]) for v in (a, b))
+        centre, scale = x.mean(0), x.std(0) + 1e-9
+        x, y = (x - centre)/scale, (y - centre)/scale
+        cov = [np.cov(v.T) for v in (x, y)]
+        own.append(frechet(x, y))
+        by_root.append(((x.mean(0) - y.mean(0))**2).sum() + np.trace(cov[0] + cov[1] - 2*sqrtm(cov[0] @ cov[1]).real))
+    assert own == pytest.approx(by_root, rel=1e-5)
+    tell(f'Fréchet distance on features of ecgen-eval: ours {np.mean(own):.2f}, '
+         f'theirs {np.mean(list(theirs.values())):.2f}')
+    assert all(wrong > 1.005*right for wrong, right in zip(theirs.values(), by_root, strict=True))
+    assert frechet(x, 2*x + 1) == pytest.approx(frechet_distance(x, 2*x + 1, eps=0), rel=1e-6)       # these commute
+
+
+def test_precision_and_heart_rate_beside_ecgen_eval(sets_of_ecgen_eval, tell):
+    "It asks only the ball of the nearest record, so its precision and recall are never above the definition's."
+    from ecgen_eval.metrics.heart_rate import HeartRateMetric
+    from ecgen_eval.metrics.pr_dist import PRDistMetric
+
+    from deepsynthbody_nb.signals.measure import measure
+    a, b = sets_of_ecgen_eval
+    theirs = PRDistMetric().compute(a.values, b.values).extra
+    for k in range(8):
+        x, y = (PRDistMetric._extract_features(v.values[:, k]) for v in (a, b))
+        own = balls(x/(x.std(0) + 1e-9), y/(x.std(0) + 1e-9), 3)
+        assert theirs['precision'][f'L{k + 1}'] <= own.precision and theirs['recall'][f'L{k + 1}'] <= own.recall
+    rate = HeartRateMetric().compute(a.values, b.values).extra['L2']                                 # lead II
+    for x, name in ((a, 'real_hr_mean'), (b, 'synth_hr_mean')):
+        own = measure(x).heart_rate_bpm.mean()
+        tell(f'mean heart rate of 60 records: ours {own:.1f}, ecgen-eval {rate[name]:.1f} bpm')
+        assert own == pytest.approx(rate[name], abs=2)
