@@ -274,6 +274,7 @@ def evaluate(
     synthetic_table:str=None, # likewise, of the synthetic ones
     train_table:str=None, # likewise, of those trained on: record and patient
     cache:str=None, # folder in which features are kept for the next time
+    card:str=None, # folder of a generator, whose card.toml gets the figures
     seed:int=0, # of all chance
 ):
     "Is a synthetic set any good? Fidelity, coverage, usefulness and privacy in one report"
@@ -299,6 +300,12 @@ def evaluate(
     for axis, verdict in found.verdicts.items():
         print(f"{axis}: {verdict['grade']}. {verdict['sentence']}")
     print(f"written: {found.save(out)}")
+    if card is not None:
+        from deepsynthbody_nb.evaluation.scorecard import write_measured
+
+        given = dict(train=train, table=table, synthetic_table=synthetic_table, train_table=train_table, seed=seed or None)
+        options = ' '.join(f'--{name} {value}' for name, value in given.items() if value is not None)
+        print(f"written: {write_measured(card, found, f'deepsynthbody evaluate {real} {synthetic} {options}'.strip())}")
 
 def _evaluated(source, table):
     "Records of a folder, and what is known of them or None."

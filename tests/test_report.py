@@ -52,6 +52,27 @@ def test_a_private_generator_leaves_the_attack_at_chance():
     assert (found.low < .52).all() and (found.auroc < .58).all()
 
 
+def test_training_with_a_promise_leaves_the_attack_at_chance():
+    "The same small generator, from the same start: it learns 120 people by heart, or keeps what it promised."
+    import xarray as xr
+
+    from deepsynthbody_nb.training.private import beat_axes, draw_beats, teach_beats, teach_privately
+    g = np.random.default_rng(7)
+    public = xr.DataArray(g.standard_normal((60, 2, 40)), dims=('record', 'lead', 'time'), attrs=dict(sampling_rate=100),
+                          coords=dict(record=range(60), lead=['II', 'V2'], time=np.arange(40)/100))
+    axes = beat_axes(public)
+    people = g.standard_normal((320, 24)).astype('float32') @ (g.standard_normal((24, 24))/3).astype('float32')
+    train, held = people[:120], people[120:]
+    start = teach_beats(axes.rows(public), 300)
+    by_heart = teach_beats(train, 6000, start)
+    private, promise = teach_privately(train, 2., start=start, seed=1)
+    attacks = [membership(train, held, axes.rows(draw_beats(network, axes, 500))).table for network in (by_heart, private)]
+    assert attacks[0].low.max() > .6 and (attacks[1].low < .55).all()
+    assert promise.epsilon == 2 and promise.noise > 1
+    again, _ = teach_privately(train, 2., start=start, seed=1)
+    assert draw_beats(again, axes, 3).equals(draw_beats(private, axes, 3))
+
+
 def test_rates_leads_and_lengths_are_converted_and_the_report_says_so(ecgs):
     other = ecgs.isel(time=slice(0, 4000, 2)).assign_attrs(sampling_rate=250)
     (a, b), said = alike([collection('real', ecgs), collection('synthetic', other)])

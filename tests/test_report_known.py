@@ -57,6 +57,28 @@ def test_training_records_with_a_little_noise_look_perfect_and_are_caught(sets):
     assert 'copies of training records' in found.verdicts['privacy']['sentence']
 
 
+def test_other_records_of_the_same_kind_are_best_on_every_axis(sets, good):
+    "Beside them, a set of less contrast, a third of it twice, under labels that mean nothing."
+    (real, labels), (synthetic, own) = sets['real'], sets['synthetic']
+    worse = synthetic.copy(data=.5*synthetic.values + .25)
+    worse.values[80:] = worse.values[:40]
+    dealt = own.sample(frac=1, random_state=0).reset_index(drop=True)
+    spoilt = report(real, worse, None, labels, synthetic_labels=dealt, **QUICK).table.set_index('measure')
+    best, asked = good.table.set_index('measure'), 0
+    for name, row in best.iterrows():
+        if name.startswith(('Fréchet distance', 'kernel distance, Eff', 'told apart', 'density', 'coverage, ', 'TSTR')):
+            other, asked = spoilt.value[name], asked + 1
+            assert row.value < other if row.better == 'lower' else row.value > other, name
+    assert asked >= 10
+
+
+def test_labels_that_mean_nothing_are_not_useful(sets, good):
+    (real, labels), (synthetic, own) = sets['real'], sets['synthetic']
+    dealt = own.sample(frac=1, random_state=1).reset_index(drop=True)
+    found = report(real, synthetic, None, labels, synthetic_labels=dealt, **QUICK)
+    assert found.verdicts['usefulness']['grade'] == 'fail' and found.verdicts['fidelity']['grade'] == 'pass'
+
+
 @pytest.mark.parametrize('call, said', [
     (lambda s: report(s['real'][0][:9], s['synthetic'][0]), 'real has 9 records; at least 10'),
     (lambda s: report(s['real'][0], s['synthetic'][0], labels=s['real'][1]), 'the synthetic records have no labels'),
