@@ -17,13 +17,10 @@ def running_mean(
     mean:nn.Module, # Changed in place
     network:nn.Module, # Of the same kind, after a step of its training
     keep:float, # Share of the mean that stays, 0 to 1
-    two_products:bool=False, # Round as `keep*mean + (1 - keep)*network` does, and not as `torch.lerp`
 )->None:
     "Move the mean of a network's weights and buffers; whole numbers, such as counters, are copied."
     for kept, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
         if not kept.is_floating_point():
             kept.copy_(new)
-        elif two_products:
-            kept.copy_(keep*kept + (1 - keep)*new)
         else:
             kept.lerp_(new, 1 - keep)

@@ -1,4 +1,4 @@
-"""From 2,800 real records to five superclasses, cross-validated by patient.
+"""From 2,700 real records to five superclasses, cross-validated by patient.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/classifier.html.md"""
 
