@@ -34,7 +34,7 @@ def simulated(n):
     "neurokit2's simulator, at heart rates as adults have them at rest."
     import neurokit2
     rates = np.random.default_rng(0).normal(72, 12, n).clip(45, 110)
-    records = [neurokit2.ecg_simulate(10, 500, heart_rate=int(rate), method='multileads', random_state=k)
+    records = [neurokit2.ecg_simulate(10, sampling_rate=500, heart_rate=int(rate), method='multileads', random_state=k)
                for k, rate in enumerate(rates)]
     x = as_ecg(np.stack([r.to_numpy().T for r in records]).astype('float32'), 500, list(records[0].columns))
     return to_leads(x, LEADS_8)
