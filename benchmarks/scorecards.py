@@ -4,7 +4,7 @@
 
 `conditional` is asked for classes as they occur together, and judged beside patients with any finding. The others make
 normal hearts, and are judged beside patients who are called normal and nothing else; `normal` is the conditional
-generator, asked for these. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
+generator, asked for such patients as they occur. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
 ptbxl500 and ptbxl_more500 lie in DEEPSYNTHBODY_ECG.
 """
 import os
@@ -40,9 +40,10 @@ def simulated(n):
     return to_leads(x, LEADS_8)
 
 
-def requested(n):
-    "As classes, sex, age, rate and intervals occur together; and the classes."
-    asked = usual_requests('conditional', n, seed=11)
+def requested(n, only=None):
+    "As classes, sex, age, rate and intervals occur together, or those of one class alone; and the classes."
+    asked = usual_requests('conditional', 4*n, seed=11, like=None if only is None else dict(superclass=only))
+    asked = [request for request in asked if only in (None, request['superclass'])][:n]
     x = ecg.sample(n, seed=11, leads=8, generator='conditional', condition=asked)
     labels = pd.DataFrame([{c: float(c in request['superclass']) for c in SUPERCLASSES} for request in asked])
     return x, labels
@@ -50,7 +51,7 @@ def requested(n):
 
 MADE = {
     'pulse2pulse': lambda: ecg.sample(N, seed=11, leads=8),
-    'normal': lambda: ecg.sample(N, seed=11, leads=8, generator='conditional', condition=dict(superclass=['NORM'])),
+    'normal': lambda: requested(N, 'NORM')[0],
     'neurokit2': lambda: simulated(N),
 }
 

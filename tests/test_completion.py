@@ -52,6 +52,14 @@ def test_a_lost_stretch_is_filled_and_the_rest_kept(x):
     assert np.isfinite(found.values).all() and abs(measure(found).heart_rate_bpm - 75).max() < 8
 
 
+@pytest.mark.parametrize('first, end', [(0, 1200), (2000, 2010), (2400, 2500), (3900, 5000), (1100, 3900)])
+def test_stretches_of_any_place_and_length(x, first, end):
+    gap = x.sel(lead=['I', 'V1']).copy()
+    gap[:, first:end] = np.nan
+    found = ecg.complete(gap, 2, seed=0, leads=8)
+    assert np.isfinite(found.values).all() and float(abs(found).max()) < 4
+
+
 def test_a_lead_that_came_off_is_filled_from_the_others(x):
     off = x.copy()
     off.loc[dict(lead='V3')] = off.sel(lead='V3').where(off.time < 6)
@@ -67,8 +75,8 @@ def test_completed_files_say_so(x, tmp_path):
 
 @pytest.mark.parametrize('spoil, said', [
     (lambda x: x[:, ::2], '250 Hz; complete takes 500 Hz'),
-    (lambda x: x*0, 'no stretch of 2 s or more has two beats'),
-    (lambda x: x[:, :900], 'no stretch of 2 s or more has two beats'),
+    (lambda x: x*0, 'no stretch of 2 s or more has a whole beat'),
+    (lambda x: x[:, :900], 'no stretch of 2 s or more has a whole beat'),
     (lambda x: x*np.nan, 'at least one lead must be whole'),
     (lambda x: x.assign_coords(lead=['aVR', *x.lead.values[1:]])[:1], 'none of the leads I, II'),
 ])

@@ -1,5 +1,6 @@
 "The report on ECGs: what is converted, what is refused, what is kept; attacks on generators that memorise or do not."
 import json
+import tomllib
 
 import numpy as np
 import pandas as pd
@@ -110,8 +111,13 @@ def test_the_command_writes_a_page_that_needs_nothing_else(ecgs, tmp_path, capsy
         (tmp_path/name).mkdir()
         for k, record in enumerate(part):
             write(record, tmp_path/name/f'{name}{k}.hea')
-    page = tmp_path/'report.html'
-    assert main(['evaluate', str(tmp_path/'real'), str(tmp_path/'made'), '-o', str(page)]) == 0
+    page, card = tmp_path/'report.html', tmp_path/'mine'/'card.toml'
+    card.parent.mkdir()
+    card.write_text('name = "mine"\n')
+    words = ['evaluate', str(tmp_path/'real'), str(tmp_path/'made'), '-o', str(page), '--card', str(card.parent)]
+    assert main(words) == 0
+    measured = tomllib.loads(card.read_text())['measured']
+    assert measured['privacy'] == 'fail' and measured['command'].startswith('deepsynthbody evaluate')
     text, said = page.read_text(), capsys.readouterr().out
     assert 'privacy: fail' in said and 'copies of records handed in as real' in said     # eight are in both
     assert 'data:image/png;base64' in text and '<script' not in text and 'src=\'http' not in text

@@ -187,6 +187,6 @@ def complete(
     """Fill in what is missing of an ECG: other leads, lost stretches, the seconds behind it.
 
     Raises `ValueError` for another rate, no usable lead, a gap that other leads do not share, and where there is no
-    stretch of 2 s with two beats."""
+    stretch of 2 s with a whole beat."""
     from deepsynthbody_nb.generators.completion import complete
     return complete(x, n, seed=seed, seconds=seconds, leads=leads, condition=condition)

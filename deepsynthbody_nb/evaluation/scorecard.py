@@ -16,13 +16,13 @@ import numpy as np
 from .reporting import AXES, Report
 from ..records.writing import write_text
 
-# %% ../../nbs/evaluation/11_scorecard.ipynb #1c6d854e
+# %% ../../nbs/evaluation/11_scorecard.ipynb #4d800ac6
 FIGURES = {  # name on the card: axis, the measures of the table as a pattern, and what is taken of several
     'told_apart': ('fidelity', r'told apart \(AUROC\), ', 'max'),
     'frechet': ('fidelity', r'Fréchet distance, ', 'mean'),
     'coverage': ('coverage', r'coverage, ', 'mean'),
     'recall': ('coverage', r'recall, ', 'mean'),
-    'taught': ('usefulness', r'TSTR$', 'mean'),
+    'taught': ('usefulness', r'TSTR \(', 'mean'),
     'attack': ('privacy', r'membership by .*\(AUROC\), ', 'max'),
 }
 

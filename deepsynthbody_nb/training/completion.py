@@ -7,12 +7,12 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/completion.html.
 # %% auto #0
 __all__ = ['learn_hearts', 'usual_guess', 'judged_completion', 'judged_strips']
 
-# %% ../../nbs/training/22_completion.ipynb #50036efa
+# %% ../../nbs/training/22_completion.ipynb #8c669138
 import numpy as np
 import pandas as pd
 import torch
 
-from ..generators.completion import Hearts, beats_in, complete, read_beats
+from ..generators.completion import beats_in, complete, read_beats, whole_beats
 from ..signals.delineate import delineate
 from ..signals.leads import LEADS_8
 from ..signals.measure import marks_of_wave
@@ -40,7 +40,7 @@ def learn_hearts(
     kept = dict(mean=means.mean(0), axes=scaled, apart=apart/samples, factor=np.ones(()))
     return {name: torch.tensor(v, dtype=torch.float32) for name, v in kept.items()}
 
-# %% ../../nbs/training/22_completion.ipynb #db7af9cb
+# %% ../../nbs/training/22_completion.ipynb #a45550cc
 def usual_guess(
     x, # ECGs to learn from
     given, others, # Names of leads
@@ -66,15 +66,13 @@ def judged_completion(
             found = beats_in(record.sel(lead=given))
         except ValueError:
             continue
-        if len(found[0][2]) < 4:
-            continue
-        part = _parts(found[0][2], record.sizes['time'])
+        edges = whole_beats(found)
+        part = _parts(edges, record.sizes['time'])
         real = record.sel(lead=others).values
         real = real - np.median(real, -1, keepdims=True)
         answers = complete(record.sel(lead=given), n, seed=seed, leads=others).values
         own = record.sel(lead=given).values
         linear = guess@(own - np.median(own, -1, keepdims=True))
-        edges = np.column_stack([found[0][2][:-1], found[0][2][1:, 0]])
         beats = [read_beats(v.astype(float), edges).mean(0) for v in (real, *answers)]
         low, high = np.quantile(beats[1:], [0.05, 0.95], axis=0)
         inside = ((beats[0] >= low) & (beats[0] <= high)).mean(1)
@@ -87,11 +85,12 @@ def judged_completion(
                                      inside=inside[k] if name == 'complete' else np.nan))
     return pd.DataFrame(rows)
 
-def _parts(marks, samples): # of each sample: 0 outside of whole beats, 1 QRS, 2 ST-T, 3 the rest
+def _parts(edges, samples): # of each sample: 0 outside of whole beats, 1 QRS, 2 ST-T, 3 the rest
     t, part = np.arange(samples)/500, np.zeros(samples, int)
-    for m, nxt in zip(marks, marks[1:], strict=False):
-        for begin, end, kind in ((m[0], nxt[0], 3), (m[1], m[2], 1), (m[2], m[3], 2)):
-            part[(t >= begin) & (t < end)] = kind
+    for begin, qrs, st, rest, end in edges:
+        part[(t >= begin) & (t < end)] = 3
+        part[(t >= qrs) & (t < st)] = 1
+        part[(t >= st) & (t < rest)] = 2
     return part
 
 # %% ../../nbs/training/22_completion.ipynb #f838fe0a
