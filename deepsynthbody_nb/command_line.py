@@ -303,9 +303,10 @@ def evaluate(
     if card is not None:
         from deepsynthbody_nb.evaluation.scorecard import write_measured
 
-        given = dict(train=train, table=table, synthetic_table=synthetic_table, train_table=train_table, seed=seed or None)
+        given = dict(train=train, table=table, synthetic_table=synthetic_table, train_table=train_table)
         options = ' '.join(f'--{name} {value}' for name, value in given.items() if value is not None)
-        print(f"written: {write_measured(card, found, f'deepsynthbody evaluate {real} {synthetic} {options}'.strip())}")
+        command = f'deepsynthbody evaluate {real} {synthetic} {options} --seed {seed}'
+        print(f"written: {write_measured(card, found, command)}")
 
 def _evaluated(source, table):
     "Records of a folder, and what is known of them or None."

@@ -7,14 +7,14 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/scorecard.html
 # %% auto #0
 __all__ = ['FIGURES', 'card_figures', 'write_measured']
 
-# %% ../../nbs/evaluation/11_scorecard.ipynb #b9b3e33f
+# %% ../../nbs/evaluation/11_scorecard.ipynb #ce876eab
 import tomllib
 from pathlib import Path
 
 import numpy as np
 
-from .reporting import AXES, Report
 from ..records.writing import write_text
+from .reporting import AXES, Report
 
 # %% ../../nbs/evaluation/11_scorecard.ipynb #4d800ac6
 FIGURES = {  # name on the card: axis, the measures of the table as a pattern, and what is taken of several
@@ -26,10 +26,10 @@ FIGURES = {  # name on the card: axis, the measures of the table as a pattern, a
     'attack': ('privacy', r'membership by .*\(AUROC\), ', 'max'),
 }
 
-# %% ../../nbs/evaluation/11_scorecard.ipynb #e26e67c9
+# %% ../../nbs/evaluation/11_scorecard.ipynb #03d794f7
 def card_figures(
     found:Report,
-)->dict: # Grades by axis; figures by their names, and their floors as `_real`; those that were not measured are left out
+)->dict: # Grades by axis; figures that were measured, by their names, and their floors as `_real`
     "What a card says of a report."
     out = {axis: found.verdicts[axis]['grade'] for axis in AXES}
     for name, (axis, pattern, take) in FIGURES.items():

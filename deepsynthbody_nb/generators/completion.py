@@ -1,4 +1,4 @@
-"""What is missing of a record: other leads, a lost stretch, the seconds behind a short strip. Several answers, since there is more than one.
+"""Other leads, a lost stretch, the seconds behind a short strip: several answers, since there is more than one.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/completion.html.md"""
 
@@ -8,7 +8,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/completion.htm
 __all__ = ['RATE', 'SHORTEST', 'FINE', 'FRESH', 'stretches', 'beats_in', 'whole_beats', 'laid_out', 'read_beats', 'render',
            'Hearts', 'load_hearts', 'beats_that_follow', 'complete']
 
-# %% ../../nbs/generators/05_completion.ipynb #8a406f09
+# %% ../../nbs/generators/05_completion.ipynb #a328f8d2
 import functools
 import math
 
@@ -18,7 +18,6 @@ import torch
 import xarray as xr
 
 from ..catalogue.weights import load_weights
-from .flow import BEATS, as_condition, load_flow, places
 from ..records.arguments import seed_or_drawn, whole
 from ..records.arrays import time_axis
 from ..records.chance import stream
@@ -28,6 +27,7 @@ from ..signals.delineate import delineate
 from ..signals.draw import one_record
 from ..signals.leads import LEADS_8, as_ecg, lead_names, to_leads
 from ..signals.retiming import beat_marks
+from .flow import BEATS, as_condition, load_flow, places
 
 # %% ../../nbs/generators/05_completion.ipynb #6b09c55d
 RATE = 500  # Hz
@@ -139,11 +139,11 @@ def render(
     smooth = PchipInterpolator(at, shapes.transpose(0, 2, 1).reshape(len(at), -1))
     return smooth(np.clip(np.arange(samples)/RATE, at[0], at[-1])).T
 
-# %% ../../nbs/generators/05_completion.ipynb #a23f9304
+# %% ../../nbs/generators/05_completion.ipynb #f771634e
 class Hearts:
     "Mean beats of hearts as a Gaussian: any leads given any others."
 
-    def __init__(self, kept:dict): # Tensors: mean (964,), axes (150, 964) scaled, apart (8, 8), and factor of the spread
+    def __init__(self, kept:dict): # Tensors: mean (964,), axes (150, 964), apart (8, 8), factor of the spread
         self.mean, self.axes, self.apart = (kept[k].double().numpy() for k in ('mean', 'axes', 'apart'))
         self.factor = float(kept['factor'])
 
@@ -205,7 +205,7 @@ def beats_that_follow(
     new, lengths = (np.concatenate(part)[:more] for part in zip(*found, strict=True))
     return new + fine, lengths.astype('float64')
 
-# %% ../../nbs/generators/05_completion.ipynb #7c8a03ce
+# %% ../../nbs/generators/05_completion.ipynb #28cf500a
 def _asked(x, seconds):
     "The eight leads, NaN where not known, (8, samples), mV; and which are whole, but for stretches that all lost."
     x = one_record(as_ecg(x))
@@ -270,7 +270,8 @@ def complete(
         new, lengths = np.empty((0, 8, 120)), np.empty((0, 4))
         if more:
             beats = heart + departing@(read - read.mean(0))
-            new, lengths = beats_that_follow(beats, parts, more, lambda turn, k=k: stream(seed, k, 31 + turn), condition)
+            draw = functools.partial(_turn, seed, k)
+            new, lengths = beats_that_follow(beats, parts, more, draw, condition)
         at, which = laid_out(found, rr, values.shape[1]/RATE, lengths)
         answers[k] = render(at, np.concatenate([new, heart[None]])[which], values.shape[1])
         answers[k] += departing@_bridged(own.values - answers[k][given])
@@ -280,6 +281,9 @@ def complete(
     out = as_ecg(answers.astype('float32'), RATE, LEADS_8).assign_coords(record=np.arange(n))
     told = f"completed from the leads {', '.join(LEADS_8[k] for k in given)} of a record"
     return to_leads(edited(made(out, 'completion', '1', seed), told), names)
+
+def _turn(seed, k, turn):
+    return stream(seed, k, 31 + turn)
 
 def _bridged(values):
     "Lost stretches as a line between the levels of 0.4 s on either side; at an end, back to 0 within half a second."

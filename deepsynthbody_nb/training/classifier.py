@@ -10,7 +10,6 @@ __all__ = ['CROP', 'read_labelled', 'read_off', 'augment', 'opinions', 'train_cl
 
 # %% ../../nbs/training/03_classifier.ipynb #61a01f4d
 import copy
-
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from ..evaluation.features import ecg_random
 from ..signals.files import read
 from ..signals.leads import LEADS_8
 from .averaging import running_mean
-from .records import packed_records, patient_folds, public_table
+from .records import packed_records, public_table
 
 # %% ../../nbs/training/03_classifier.ipynb #6566622a
 def read_labelled(

@@ -1,4 +1,4 @@
-"""The table behind `complete`: how the mean beats of real hearts vary together, and how well that answers for patients who were left out.
+"""The table behind `complete`: how mean beats vary together, and how well that answers for patients left out.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/completion.html.md"""
 
