@@ -112,6 +112,21 @@ def test_proportions_of_published_counts_as_scipy(right, n, rounded):
     assert (low, high) == pytest.approx((other.low, other.high), abs=1e-6)
 
 
+def test_auroc_as_scikit_learn_also_with_ties():
+    from sklearn.metrics import roc_auc_score
+
+    from deepsynthbody_nb.evaluation.classification import auroc
+    g = np.random.default_rng(3)
+    y = pd.DataFrame(g.integers(0, 2, (200, 3)).astype(float), columns=list('abc'))
+    p = pd.DataFrame(g.uniform(0, 1, (200, 3)).round(1), columns=list('abc'))
+    y.loc[:20, 'b'] = np.nan
+    for c in y:
+        told = y[c].notna()
+        assert auroc(y, p)[c] == pytest.approx(roc_auc_score(y[c][told], p[c][told]), abs=1e-12)
+    with pytest.raises(ValueError, match='a probability is missing'):
+        auroc(y, p.where(p > .05))
+
+
 def test_training_on_synthetic_as_scikit_learn_by_hand():
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

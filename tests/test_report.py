@@ -106,6 +106,23 @@ def test_features_are_kept_and_a_torn_file_is_named(ecgs, tmp_path, monkeypatch)
         features(c, cache=tmp_path, progress=False)
 
 
+def test_a_report_is_kept_for_the_same_question_only(ecgs, tmp_path, monkeypatch):
+    first = report(ecgs[:12], ecgs[4:], cache=tmp_path, **QUICK)
+    with monkeypatch.context() as m:
+        m.setattr('deepsynthbody_nb.evaluation.reporting.features', None)      # would fail if it were called again
+        again = report(ecgs[:12], ecgs[4:], cache=tmp_path, **QUICK)
+        assert again.verdicts == first.verdicts and again.pictures == first.pictures and again.about == first.about
+        pd.testing.assert_frame_equal(again.table, first.table, check_dtype=False)
+        with pytest.raises(TypeError):
+            report(ecgs[:12], ecgs[4:], cache=tmp_path, **QUICK | dict(splits=3))
+        with pytest.raises(TypeError):
+            report(ecgs[:12], ecgs[3:], cache=tmp_path, **QUICK)
+    kept, = tmp_path.glob('report-*.json')
+    kept.write_text(kept.read_text()[:200])
+    with pytest.raises(ValueError, match=kept.name):
+        report(ecgs[:12], ecgs[4:], cache=tmp_path, **QUICK)
+
+
 def test_the_command_writes_a_page_that_needs_nothing_else(ecgs, tmp_path, capsys):
     for name, part in (('real', ecgs[:12]), ('made', ecgs[4:])):
         (tmp_path/name).mkdir()

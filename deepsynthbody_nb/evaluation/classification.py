@@ -17,11 +17,18 @@ def auroc(
     probabilities:pd.DataFrame, # Likewise; any increasing function of them will do
 )->pd.Series: # By class, and their mean as 'macro'; NaN for a class that all or none have
     "Area under the ROC curve."
-    from sklearn.metrics import roc_auc_score
+    return _by_class(labels, probabilities, lambda c, y, p: _area(y > 0, p))
 
-    return _by_class(
-        labels, probabilities, lambda c, y, p: roc_auc_score(y, p) if 0 < y.sum() < len(y) else np.nan
-    )
+def _area(yes, score):
+    "By ranks (Mann and Whitney): the share of pairs in which the one who has it is higher, ties half."
+    from scipy.stats import rankdata
+
+    if np.isnan(score).any():
+        raise ValueError("a probability is missing (NaN); leave such records out")
+    n, others = yes.sum(), (~yes).sum()
+    if not n or not others:
+        return np.nan
+    return float((rankdata(score)[yes].sum() - n*(n + 1)/2)/(n*others))
 
 def _by_class(labels, probabilities, score):
     "A score of each class, over the records of which the label is told, and the mean."

@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/features.html.
 # %% auto #0
 __all__ = ['FEWEST_RECORDS', 'Collection', 'collection', 'read_picture_folder', 'alike', 'resize', 'ecg_measures',
            'ecg_embedding', 'ecg_random', 'image_measures', 'has_efficientnet', 'image_embedding', 'image_random',
-           'embeddings', 'Features', 'features', 'thin']
+           'embeddings', 'Features', 'features', 'thin', 'fingerprint']
 
 # %% ../../nbs/evaluation/05_features.ipynb #5edfca8c
 import dataclasses
@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from .. import __version__
+from ..catalogue.shelf import find
 from ..records.arguments import one_of, whole
 from ..records.arrays import labelled, named
 from ..records.devices import undisturbed
@@ -387,7 +388,7 @@ def features(
     jobs = {name: (function, np.arange(n)) for name, function in embeddings(c.kind).items()}
     jobs['thin'] = (thin, np.arange(n))
     jobs['measures'] = (None, rows)
-    key = _fingerprint(c) if cache is not None else None
+    key = fingerprint(c) if cache is not None else None
     found = {}
     with tqdm(total=sum(len(r) for _, r in jobs.values()), unit='record', disable=not progress, desc=c.name) as bar:
         for name, (function, own) in jobs.items():
@@ -426,8 +427,10 @@ def thin(
     with undisturbed():
         return thinned(_at_100_hz(x), 2).numpy()
 
-def _fingerprint(c):
-    form = (__version__, c.kind, c.values.dims, c.values.shape, c.values.attrs.get('sampling_rate'))
+def fingerprint(c:Collection)->str:
+    "Of the data, and of the networks that look at them: features are kept under it."
+    networks = [find(name).sha256 for name in ('superclass', 'delineator')] if c.kind == 'ecg' else []
+    form = (__version__, networks, c.kind, c.values.dims, c.values.shape, c.values.attrs.get('sampling_rate'))
     digest = hashlib.sha256(repr(form).encode())
     for start in range(0, len(c), _PART):
         digest.update(np.ascontiguousarray(c.values.isel(record=slice(start, start + _PART)).values))

@@ -10,6 +10,7 @@ __all__ = ['COLUMNS', 'AXES', 'FEW', 'SEVEN', 'bad_set', 'seven_cs', 'Report', '
 # %% ../../nbs/evaluation/08_reporting.ipynb #930b0aed
 import base64
 import dataclasses
+import hashlib
 import html
 import io
 import json
@@ -23,7 +24,7 @@ from ..records.arguments import whole
 from ..records.chance import numpy_stream
 from ..records.writing import write_text, written_whole
 from .distances import balls, beside, frechet, kernel_distance, overlap, proportion, told_apart, wasserstein
-from .features import alike, collection, embeddings, features, has_efficientnet
+from .features import alike, collection, embeddings, features, fingerprint, has_efficientnet
 from .generation import ks
 from .privacy import FALSE_POSITIVE_RATES, chance_limit, copies, disjoint, membership, recognised, singling_out
 from .usefulness import segmentation_dice, usefulness
@@ -651,7 +652,7 @@ def report(
     steps: int = 150,  # Of each training of a segmentation network
     seed: int = 0,  # Of all chance
     measured: int = 2000,  # Most records of a set that are measured; all else is of all records
-    cache=None,  # Folder in which features are kept
+    cache=None,  # Folder in which features are kept, and the report itself, for the next call
     progress: bool = True,  # Show progress bars?
 ) -> Report:
     """Fidelity, coverage, usefulness and privacy of a synthetic set.
@@ -669,9 +670,15 @@ def report(
         disjoint(sets[2].patients, sets[0].patients)
     sets, notes = alike(sets)
     real, synthetic, train = (*sets, None)[:3]
+    options = dict(splits=whole('splits', splits, 2), seed=whole('seed', seed, 0))
+    kept = None
+    if cache is not None:
+        asked = (options, seeds, steps, measured, has_efficientnet())
+        kept = Path(cache)/f'report-{_key(sets, asked)}.json'
+        if kept.exists():
+            return _kept_report(kept)
     found = [features(c, measured, cache, progress) for c in sets]
     own, made, learnt = (*found, None)[:3]
-    options = dict(splits=whole('splits', splits, 2), seed=whole('seed', seed, 0))
     rows = _fidelity(real, synthetic, own, made, _spaces_of(bad_set(real)), options) + _coverage(
         real, synthetic, own, made, options
     )
@@ -692,7 +699,32 @@ def report(
     }
     about |= dict(synthetic=f'{len(synthetic)} records', kind=real.kind, seed=seed, deepsynthbody_nb=__version__)
     notes += _remarks(real, synthetic, own, made, table)
-    return Report(table, verdicts, notes, about, _drawn(real, synthetic, own, made, learnt, table, curve, attacks))
+    pictures = _drawn(real, synthetic, own, made, learnt, table, curve, attacks)
+    whole_report = Report(table, verdicts, notes, about, pictures)
+    if kept is not None:
+        drawn = {title: base64.b64encode(png).decode() for title, png in pictures.items()}
+        write_text(kept, json.dumps(whole_report.as_dict() | dict(pictures=drawn)))
+    return whole_report
+
+def _key(sets, asked):
+    "Of everything that a report depends on."
+    digest = hashlib.sha256(repr((__version__, asked)).encode())
+    for c in sets:
+        digest.update(fingerprint(c).encode())
+        digest.update(repr(list(c.patients)).encode())
+        digest.update(b'' if c.labels is None else c.labels.to_csv().encode())
+    return digest.hexdigest()[:24]
+
+def _kept_report(path):
+    try:
+        saved = json.loads(path.read_text(encoding='utf-8'))
+        pictures = {title: base64.b64decode(png) for title, png in saved['pictures'].items()}
+        table = pd.DataFrame(saved['table'], columns=list(COLUMNS))
+        numbers = [c for c in COLUMNS if c not in ('axis', 'measure', 'better', 'n')]
+        table[numbers] = table[numbers].astype(float)
+        return Report(table, saved['verdicts'], saved['notes'], saved['about'], pictures)
+    except (ValueError, KeyError) as e:
+        raise ValueError(f"{path}: the kept report cannot be read ({e}); delete the file") from None
 
 def _remarks(real, synthetic, own, made, table):
     out = []
