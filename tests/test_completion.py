@@ -33,6 +33,18 @@ def test_answers_do_not_depend_on_how_many_are_asked(x):
     assert not ecg.complete(part, 1, seed=1).equals(ecg.complete(part, 1, seed=2))
 
 
+def test_settings_of_torch_do_not_matter(x):
+    import torch
+    strip = x.sel(lead=['II'])[:, :2000]
+    first = ecg.complete(strip, 1, seed=1, seconds=10)
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = ecg.complete(strip, 1, seed=1, seconds=10)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert again.equals(first)
+
+
 def test_a_strip_goes_on_at_its_own_rate(x):
     strip = x[:, :1250]
     longer = ecg.complete(strip, 3, seed=0, seconds=10, leads=8)

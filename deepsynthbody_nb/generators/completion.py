@@ -8,7 +8,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/completion.htm
 __all__ = ['RATE', 'SHORTEST', 'FINE', 'FRESH', 'stretches', 'beats_in', 'whole_beats', 'laid_out', 'read_beats', 'render',
            'Hearts', 'load_hearts', 'beats_that_follow', 'complete']
 
-# %% ../../nbs/generators/05_completion.ipynb #a328f8d2
+# %% ../../nbs/generators/05_completion.ipynb #ca86e43b
 import functools
 import math
 
@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
 from ..records.arguments import seed_or_drawn, whole
 from ..records.arrays import time_axis
@@ -177,7 +178,7 @@ def load_hearts()->Hearts:
 FINE = 16  # steps
 FRESH = 0.9  # share of the noise that is drawn anew in each, as a standard deviation
 
-# %% ../../nbs/generators/05_completion.ipynb #a3313e27
+# %% ../../nbs/generators/05_completion.ipynb #155245be
 @torch.no_grad()
 def beats_that_follow(
     shapes:np.ndarray, # Known beats, shape (beats, 8, 120), mV
@@ -194,18 +195,19 @@ def beats_that_follow(
     asked, found = as_condition(condition, 1), []
     for turn in range(math.ceil(more/(BEATS - known))):
         g = draw(turn)
-        z = torch.randn(1, 1 + BEATS, flow.codec.numbers, generator=g)
+        z = torch.randn(1, 1 + BEATS, flow.codec.numbers, generator=g, dtype=torch.float32)
         for step in range(FINE):
             t = step/FINE
-            clean = z + (1 - t)*flow.velocity(z, torch.full((1,), t), asked)
+            clean = z + (1 - t)*flow.velocity(z, torch.full((1,), t, dtype=torch.float32), asked)
             clean = torch.cat([told, clean[:, known + 1 :]], 1)
-            noise = FRESH*torch.randn(z.shape, generator=g) + math.sqrt(1 - FRESH**2)*(z - t*clean)/(1 - t)
+            noise = FRESH*torch.randn(z.shape, generator=g, dtype=torch.float32)
+            noise = noise + math.sqrt(1 - FRESH**2)*(z - t*clean)/(1 - t)
             z = torch.lerp(noise, clean, (step + 1)/FINE)
         found.append([part[0, known:].numpy() for part in flow.codec.decode(z)])
     new, lengths = (np.concatenate(part)[:more] for part in zip(*found, strict=True))
     return new + fine, lengths.astype('float64')
 
-# %% ../../nbs/generators/05_completion.ipynb #28cf500a
+# %% ../../nbs/generators/05_completion.ipynb #f96775cd
 def _asked(x, seconds):
     "The eight leads, NaN where not known, (8, samples), mV; and which are whole, but for stretches that all lost."
     x = one_record(as_ecg(x))
@@ -265,7 +267,8 @@ def complete(
     more = math.ceil(lost.sum()/RATE/rr*1.5) + 2 if lost.any() else 0
     answers = np.empty((n, 8, values.shape[1]))
     for k in range(n):
-        heart = mean + (torch.randn(len(spread), generator=stream(seed, k, 29)).numpy()@spread).reshape(8, 120)
+        drawn = torch.randn(len(spread), generator=stream(seed, k, 29), dtype=torch.float32).numpy()
+        heart = mean + (drawn@spread).reshape(8, 120)
         heart[given] = read.mean(0)
         new, lengths = np.empty((0, 8, 120)), np.empty((0, 4))
         if more:
@@ -280,7 +283,7 @@ def complete(
     answers[:, known] = values[known]
     out = as_ecg(answers.astype('float32'), RATE, LEADS_8).assign_coords(record=np.arange(n))
     told = f"completed from the leads {', '.join(LEADS_8[k] for k in given)} of a record"
-    return to_leads(edited(made(out, 'completion', '1', seed), told), names)
+    return to_leads(edited(made(out, 'completion', find('completion').version, seed), told), names)
 
 def _turn(seed, k, turn):
     return stream(seed, k, 31 + turn)
