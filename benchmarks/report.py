@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from scorecards import requested
 
-from deepsynthbody_nb.cardiovascular import ecg
-from deepsynthbody_nb.catalogue.usual import usual_requests
 from deepsynthbody_nb.classifiers.labels import SUPERCLASSES
 from deepsynthbody_nb.evaluation import report
 from deepsynthbody_nb.training.conditional import together
@@ -28,9 +27,7 @@ HERE = Path(__file__).resolve().parent
 
 def timed(folder, n_real=2000, n_synthetic=10_000):
     real = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500')))[slice(n_real)]
-    asked = usual_requests('conditional', n_synthetic, seed=1)
-    made = ecg.sample(n_synthetic, seed=1, leads=8, generator='conditional', condition=asked)
-    labels = pd.DataFrame([{c: float(c in request['superclass']) for c in SUPERCLASSES} for request in asked])
+    made, labels = requested(n_synthetic)
     rows = []
     with tempfile.TemporaryDirectory() as cache:
         for call in ('first', 'again'):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..catalogue.card import toml_value
 from ..records.writing import write_text
 from .reporting import AXES, Report
 
@@ -56,7 +57,8 @@ def write_measured(
     except tomllib.TOMLDecodeError as e:
         raise ValueError(f"{path}: is no TOML ({e})") from e
     kept = {k: v for k, v in before.items() if not _ours(k)}
-    rows = [f'{name} = {_toml(value)}' for name, value in (kept | card_figures(found) | dict(command=command)).items()]
+    new = kept | card_figures(found) | dict(command=command)
+    rows = [f'{name} = {toml_value(value)}' for name, value in new.items()]
     block = '\n'.join(['[measured]', *rows]) + '\n'
     lines = text.splitlines(keepends=True)
     begin = next((k for k, line in enumerate(lines) if line.strip() == '[measured]'), None)
@@ -67,17 +69,9 @@ def write_measured(
         later = (k for k in range(begin + 1, len(lines)) if lines[k].startswith('['))
         end = next(later, len(lines))
         block += '\n'*(end < len(lines))
-    new = ''.join(lines[:begin]).rstrip('\n') + '\n\n' + block + ''.join(lines[end:])
-    tomllib.loads(new)
-    return write_text(path, new)
+    whole = ''.join(lines[:begin]).rstrip('\n') + '\n\n' + block + ''.join(lines[end:])
+    tomllib.loads(whole)
+    return write_text(path, whole)
 
 def _ours(name):
     return name in (*AXES, 'real', 'synthetic', 'command') or name.startswith('report_')
-
-def _toml(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return repr(value)
-    quoted = str(value).replace('\\', '\\\\').replace('"', '\\"')
-    return f'"{quoted}"'

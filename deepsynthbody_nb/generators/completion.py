@@ -27,7 +27,7 @@ from ..records.provenance import edited, made
 from ..signals.delineate import delineate
 from ..signals.draw import one_record
 from ..signals.leads import LEADS_8, as_ecg, lead_names, to_leads
-from ..signals.retiming import beat_marks
+from ..signals.retiming import at_least_apart, beat_marks
 from .flow import BEATS, as_condition, load_flow, places
 
 # %% ../../nbs/generators/05_completion.ipynb #6b09c55d
@@ -45,9 +45,7 @@ def _marks(x, first, end): # of one stretch: (beats, 4), s on the record's clock
     found = delineate(part)
     found[['onset_s', 'offset_s']] += 0.26                                   # also beats that an end cuts off
     marks = beat_marks(pd.concat([found]*3), (end - first)/RATE + 0.6)       # one lead is enough to believe a wave
-    least = 0.01*np.arange(marks.size)                                       # no part is shorter than 10 ms
-    marks = (np.maximum.accumulate(marks.ravel() - least) + least).reshape(-1, 4)
-    return marks - 0.26 + first/RATE
+    return at_least_apart(marks) - 0.26 + first/RATE
 
 def beats_in(
     x:xr.DataArray, # The leads that are there, dims (lead, time), NaN in lost stretches
@@ -241,18 +239,9 @@ def _asked(x, seconds):
 
 @undisturbed()
 def complete(
-    x, # An ECG of some leads and 500 Hz, dims (lead, time); NaN where it is lost; mV
-    n:int=5, # How many answers
-    *,
-    seed:int=None, # Of the answers; drawn and noted in `attrs` if not given
-    seconds:float=None, # To last so long; as long as it is if not given
-    leads=12, # 8, 12, or lead names
-    condition=None, # What else is known of the heart, as a dict for `sample`; only for lost time
+    x, n:int=5, *, seed:int=None, seconds:float=None, leads=12, condition=None, # As the door's `complete` takes them
 )->xr.DataArray: # Dims (record, lead, time), mV: an answer each
-    """Fill in what is missing of an ECG: other leads, lost stretches, the seconds behind it.
-
-    Raises `ValueError` for another rate, no usable lead, a gap that other leads do not share, and where there is no
-    stretch of 2 s with a whole beat."""
+    "Fill in what is missing of an ECG; raises `ValueError` as the door's `complete` does."
     seed, n, names = seed_or_drawn(seed), whole('n', n, 1), lead_names(leads)
     values, given = _asked(x, seconds)
     level = np.nanmedian(values[given], 1, keepdims=True)

@@ -103,7 +103,7 @@ def opinions(
     x = xr.DataArray(
         signals.float().numpy(), dims=('record', 'lead', 'time'), coords=dict(lead=list(LEADS_8))
     ).assign_attrs(sampling_rate=100, units='mV')
-    found = np.concatenate([ecg_random(x[k : k + 256], 1500) for k in range(0, len(x), 256)])
+    found = ecg_random(x, 1500)
     said = np.full(labels.shape, 0.5, 'float32')
     for k in np.unique(folds):
         own, held = folds != k, folds == k
@@ -121,8 +121,6 @@ def train_classifier(
     said:np.ndarray=None, # A teacher's opinions, shape (n, classes), 0 to 1; the labels alone if not given
     steps:int=1500, # Of 64 records
     seed:int=0,
-    start:Classifier=None, # Weights to begin with; random ones if not given
-    change=augment, # Function of signals and a generator: what is shown of them first
 )->Classifier: # In evaluation mode, not calibrated
     "Teach a network the classes; what is returned is the running mean of its weights."
     y = torch.tensor(labels.to_numpy('float32'))
@@ -133,14 +131,12 @@ def train_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network, g = Classifier(labels.columns), torch.Generator().manual_seed(seed)
-        if start is not None:
-            network.load_state_dict(start.state_dict())
         optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=0.15)
         mean = copy.deepcopy(network)
         for step in range(steps):
             i = torch.randint(len(y), (64,), generator=g)
-            logits = network(change(signals[i].float(), g)[0])
+            logits = network(augment(signals[i].float(), g)[0])
             loss = F.binary_cross_entropy_with_logits(logits, aim[i].clamp(0.02, 0.98), reduction='none')
             optimiser.zero_grad()
             ((loss*told[i]).sum()/told[i].sum()).backward()

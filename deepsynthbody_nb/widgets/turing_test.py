@@ -14,7 +14,8 @@ from importlib.resources import files
 import anywidget
 import traitlets
 
-from ..evaluation.reading import draw_roc, proportion_of
+from ..evaluation.distances import proportion
+from ..evaluation.reading import draw_roc
 from ..evaluation.study import Study
 from .latent_walk import _JS as _WALK
 
@@ -97,7 +98,7 @@ class TuringTest(anywidget.AnyWidget):
         t = self._study.answers()
         own = t[t.reader == ' '.join(self._reader.split())[:60]].sort_values(['round', 'place'])
         right = (own.said == own.synthetic).sum()
-        value, low, high = proportion_of(right, len(own))
+        value, low, high = proportion(right, len(own), 'wilson')
         words = {True: 'synthetic', False: 'real'}
         rows = [[r.place + 1, words[r.synthetic], words[r.said], r.confidence] for r in own.itertuples()]
         with self.hold_sync():
