@@ -1,4 +1,4 @@
-"""The door to synthetic endoscopy: pictures with true masks, films between them, the seed framework's own calls, and many images from one.
+"""The door to synthetic endoscopy: pictures with true masks, films, the seed framework's calls, many from one.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/gitract.html.md"""
 
@@ -14,8 +14,9 @@ import numpy as np
 import xarray as xr
 
 from ..catalogue.door import Door, one_each
+from ..catalogue.usual import USUAL, usual_requests
 from ..images.files import write, write_mask
-from ..images.pixels import as_image, as_mask, paired
+from ..images.pixels import as_image, as_mask
 from ..records.arguments import between, seed_or_drawn, whole
 from ..records.provenance import made
 from ..records.writing import made_folder
@@ -38,7 +39,10 @@ def sample(
     if mask is not None:
         return _filled(n, mask, seed, generator, condition, truncation, device)
     if truncation != 1:
-        condition = [dict(one, truncation=truncation) for one in one_each(condition, n)]
+        seed = seed_or_drawn(seed)
+        usual = isinstance(condition, str) and condition == USUAL
+        each = usual_requests(door.card(generator), n, seed) if usual else one_each(condition, n)
+        condition = [dict(one, truncation=truncation) for one in each]
     return door.sample(n, seed=seed, device=device, generator=generator, condition=condition)
 
 def _filled(n, mask, seed, generator, condition, truncation, device):
@@ -94,12 +98,14 @@ def generate(
     side, outputs = whole('num_img_per_tile', num_img_per_tile, 1), whole('num_of_outputs', num_of_outputs, 1)
     between('trunc_psi', trunc_psi, .3, 1)
     each = [dict(one, truncation=trunc_psi) for one in one_each(condition, outputs*side**2)]
-    batches = door.batches(outputs*side**2, seed, device=device, generator=generator, condition=each, batch_size=side**2)
+    batches = door.batches(outputs*side**2, seed, device=device, generator=generator, condition=each,
+                           batch_size=side**2)
     folder, written = made_folder(result_dir), []
     for k, batch in enumerate(batches):
         first = k*side**2
         tile = _tile(batch.image.assign_attrs(batch.attrs), side)
-        origin = f'seed {seed}, records {first} to {first + side**2 - 1}' if side > 1 else f'seed {seed}, record {first}'
+        numbers = f'records {first} to {first + side**2 - 1}' if side > 1 else f'record {first}'
+        origin = f'seed {seed}, {numbers}'
         written.append(write(tile.assign_coords(origin=origin), folder/f'{name}_{k}.png'))
         if masks:
             write_mask(_tile(batch.mask.assign_attrs(batch.attrs), side), folder/f'{name}_{k}_mask.png')
@@ -140,7 +146,7 @@ def generate_interpolation(
 
 # %% ../../nbs/systems/02_gitract.ipynb #a3039856
 def walk(
-    seeds, # Two seeds or more: the first record of each is visited; end with the first for a loop. Or what `invert` found
+    seeds, # Two seeds or more, of which the first record is visited (end with the first for a loop); or an `invert`
     steps:int, # From one to the next
     *,
     condition=None, # As in `sample`, for each seed

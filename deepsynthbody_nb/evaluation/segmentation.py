@@ -55,8 +55,8 @@ def _seen(images, masks, rows, draw):
     for k, (down, across) in enumerate(flips.tolist()):
         sides = [side for side, turned in ((-2, down), (-1, across)) if turned]
         x[k], y[k] = x[k].flip(sides), y[k].flip(sides)
-    gain = torch.exp(.12*torch.randn(len(rows), 1, 1, 1, generator=draw) + .06*torch.randn(len(rows), 3, 1, 1, generator=draw))
-    return (x*gain).clamp(0, 1), y
+    light, tint = (torch.randn(len(rows), channels, 1, 1, generator=draw) for channels in (1, 3))
+    return (x*torch.exp(.12*light + .06*tint)).clamp(0, 1), y
 
 @undisturbed(gradients=True)
 def train_outliner(

@@ -112,7 +112,8 @@ def from_one_image(
     novelty = between('novelty', novelty, 0, 10)
     pair = _one_pair(image, mask)
     x = torch.from_numpy(np.concatenate([pair.image.values, pair.mask.values[..., None]], -1)).float().movedim(-1, 0)
-    each = torch.stack([rearranged(x, stream(seed, k), novelty) for k in range(start, start + n)]).movedim(1, -1).numpy()
+    each = [rearranged(x, stream(seed, k), novelty) for k in range(start, start + n)]
+    each = torch.stack(each).movedim(1, -1).numpy()
     new = paired(as_image(each[..., :3].clip(0, 1)), as_mask(each[..., 3] > .5))
     return made(new.assign_coords(record=np.arange(start, start + n)), MODEL, VERSION, seed)
 
@@ -123,7 +124,8 @@ def _one_pair(image, mask):
         mask = np.zeros([image.sizes[d] for d in image.dims if d != 'channel'], bool)
     pair = paired(image, mask)
     if pair.image.sizes.get('record', 1) != 1:
-        raise ValueError(f"from_one_image takes one image; got {pair.image.sizes['record']}: choose one by .isel(record=k)")
+        several = pair.image.sizes['record']
+        raise ValueError(f"from_one_image takes one image; got {several}: choose one by .isel(record=k)")
     pair = pair.isel(record=0) if 'record' in pair.dims else pair
     if 'channel' not in pair.image.dims:
         raise ValueError("from_one_image takes a colour image; this one is grey: to_colour(x) makes it one")

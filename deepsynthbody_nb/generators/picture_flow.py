@@ -1,4 +1,4 @@
-"""A picture and its mask as a small code, a flow over such codes, and requests that steer it: centre, polyp or none, its size and place, or a whole mask.
+"""A picture and its mask as a small code, and a flow over codes, asked for a centre, a size, a place or a mask.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_flow.html.md"""
 
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
+from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
 from ..images.pixels import as_image, as_mask, paired
 from ..records.chance import stream
@@ -71,7 +72,7 @@ class PictureCodec(nn.Module):
 # %% ../../nbs/generators/06_picture_flow.ipynb #7d017f33
 CENTRES = ('C1', 'C2', 'C3', 'C4', 'C5', 'C6', 'Kvasir')
 POLYP = ('some', 'none')
-SCALES = dict(size=(.33, .15), down=(.5, .18), right=(.5, .18))  # mean and deviation; of a size its root
+SCALES = dict(size=(.33, .15), down=(.5, .18), right=(.5, .18))  # mean and deviation of the shares; of a size its root
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #bc3dde09
 def as_condition(
@@ -95,7 +96,8 @@ def as_condition(
             place[k, 0] = -SCALES['size'][0]/SCALES['size'][1]
         for j, (name, (mean, sd)) in enumerate(SCALES.items()):
             if name in request:
-                value = math.sqrt(request[name]) if name == 'size' else request[name]
+                share = request[name]/100
+                value = math.sqrt(share) if name == 'size' else share
                 place[k, j] = (value - mean)/sd
     if masks is None:
         mask, masked = torch.zeros(n, 1, SIZE, SIZE), torch.zeros(n)
@@ -160,12 +162,12 @@ class PictureVelocity(nn.Module):
         self.hear = nn.Sequential(nn.Linear(heard, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
         self.enter = nn.Conv2d(CODE[0] + 64 + 1, width, 3, padding=1)
         self.fine = nn.ModuleList([Told(width, width, told), Told(width, width, told)])
-        self.halve = nn.Conv2d(width, wide, 3, 2, 1)
+        self.shrink = nn.Conv2d(width, wide, 3, 2, 1)
         self.coarse = nn.ModuleList([Told(wide, wide, told), Told(wide, wide, told)])
         self.look = nn.ModuleList([Attention(wide), Attention(wide)])
         self.middle, self.look_around = Told(wide, wide, told), Attention(wide)
         self.join, self.look_again = Told(2*wide, wide, told), Attention(wide)
-        self.double = nn.Conv2d(wide, width, 3, padding=1)
+        self.enlarge = nn.Conv2d(wide, width, 3, padding=1)
         self.finish = nn.ModuleList([Told(2*width, width, told), Told(2*width, width, told)])
         self.norm, self.leave = nn.GroupNorm(8, width), nn.Conv2d(width, CODE[0], 3, padding=1)
         nn.init.zeros_(self.leave.weight)
@@ -181,12 +183,12 @@ class PictureVelocity(nn.Module):
         for block in self.fine:
             h = block(h, told)
             kept.append(h)
-        h = self.halve(h)
+        h = self.shrink(h)
         for block, look in zip(self.coarse, self.look, strict=True):
             h = look(block(h, told))
         lower = self.look_around(self.middle(h, told))
         h = self.look_again(self.join(torch.cat([lower, h], 1), told))
-        h = self.double(F.interpolate(h, scale_factor=2))
+        h = self.enlarge(F.interpolate(h, scale_factor=2))
         for block in self.finish:
             h = block(torch.cat([h, kept.pop()], 1), told)
         return self.leave(F.silu(self.norm(h)))
@@ -265,8 +267,11 @@ def load_flow(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card=CARD, # Whose weights: a name, a folder, or a `Card`
 )->PictureFlow: # In evaluation mode, without gradients
-    "A generator of pictures; raises `ValueError` if its weights are damaged."
-    return built(PictureFlow, load_weights(card, 'flow')).to(device, memory_format=torch.channels_last)
+    "A generator of pictures, with the codec that its card names; raises `ValueError` if weights are damaged."
+    card = find(card)
+    velocity, codec = load_weights(card), load_weights(card.makes['codec'], 'codec')
+    parts = {f'velocity.{k}': v for k, v in velocity.items()} | {f'codec.{k}': v for k, v in codec.items()}
+    return built(PictureFlow, parts).to(device, memory_format=torch.channels_last)
 
 def draw(
     n:int, # How many records

@@ -1,4 +1,4 @@
-"""From one picture to another through the flow's noise, back from a picture to its noise, and the same picture with its polyp larger, elsewhere, or gone.
+"""From one picture to another, back from a picture to its noise, and the same picture with its polyp larger.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/pictures.html.md"""
 
@@ -16,10 +16,11 @@ import numpy as np
 import torch
 import xarray as xr
 
+from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
+from ..generators import picture_flow
+from ..generators.picture_flow import CARD, CENTRES, GUIDANCE, STEPS, as_condition, load_flow, place_of
 from ..images.pixels import as_image, paired, resize
-from ..generators.picture_flow import CARD, CODE, GUIDANCE, SIZE, STEPS, TOGETHER
-from ..generators.picture_flow import CENTRES, as_condition, as_pictures, load_flow, place_of
 from ..records.arguments import whole
 from ..records.chance import stream
 from ..records.devices import undisturbed
@@ -35,7 +36,8 @@ DIRECTIONS = ('brightness', 'redness')
 @torch.inference_mode(False)
 def load_directions(card=CARD)->torch.Tensor: # Shape (2, 8, 16, 16): a change of the code for one standard deviation
     "The directions of a generator; raises `ValueError` if its weights are damaged."
-    return torch.stack([load_weights(card, 'directions')[name] for name in DIRECTIONS])
+    found = load_weights(find(card).makes['codec'], 'directions')
+    return torch.stack([found[name] for name in DIRECTIONS])
 
 # %% ../../nbs/latent/06_pictures.ipynb #a1cfd902
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Place:
     noise: torch.Tensor  # (n, 8, 16, 16)
     condition: dict      # as `as_condition` gives it, n of each
     along: torch.Tensor  # how far along `DIRECTIONS`, standard deviations, (n, 2)
+    own: torch.Tensor = None  # of one picture: where its polyp is, as `place_of` gives it; for sliders
 
     def __len__(self): # pictures, not fields
         return len(self.noise)
@@ -57,7 +60,8 @@ def places(
     condition=None, # A dict, or one for each
 )->Place:
     "Where the records of a seed lie."
-    noise = [torch.randn(CODE, generator=stream(seed, k), dtype=torch.float32) for k in range(start, start + n)]
+    streams = [stream(seed, k) for k in range(start, start + n)]
+    noise = [torch.randn(picture_flow.CODE, generator=draw, dtype=torch.float32) for draw in streams]
     return Place(torch.stack(noise), as_condition(condition, n), torch.zeros(n, len(DIRECTIONS)))
 
 def joined(
@@ -76,14 +80,14 @@ def decode(
 )->xr.Dataset: # `image` (record, y, x, channel), `mask` (record, y, x)
     "The pictures of places."
     flow, pictures = load_flow('cpu', card), []
-    for first in range(0, len(place), TOGETHER):
-        rows = torch.arange(first, first + TOGETHER).clamp(max=len(place) - 1)
+    for first in range(0, len(place), picture_flow.TOGETHER):
+        rows = torch.arange(first, first + picture_flow.TOGETHER).clamp(max=len(place) - 1)
         part = place[rows]
         code = flow.walk(part.noise, part.condition, steps, guidance)
         if part.along.any():
             code = code + torch.einsum('nd,dchw->nchw', part.along, load_directions(card))
         pictures.append(flow.codec.decode(code))
-    return as_pictures(torch.cat(pictures)[:len(place)]).assign_coords(record=np.arange(len(place)))
+    return picture_flow.as_pictures(torch.cat(pictures)[:len(place)]).assign_coords(record=np.arange(len(place)))
 
 # %% ../../nbs/latent/06_pictures.ipynb #4a4357ac
 def between(
@@ -123,7 +127,7 @@ def inverted(
     if 'channel' not in image.dims:
         raise ValueError("the picture flow knows pictures in colour; this one is grey")
     pair = paired(image, np.zeros(image.shape[:-1], bool)) if pair is None else paired(pair)
-    pair = resize(pair.expand_dims('record') if 'record' not in pair.dims else pair, SIZE)
+    pair = resize(pair.expand_dims('record') if 'record' not in pair.dims else pair, picture_flow.SIZE)
     flow, n = load_flow('cpu', card), pair.sizes['record']
     channels = np.concatenate([pair.image.values*2 - 1, pair.mask.values[..., None]*2. - 1], -1)
     z, c = flow.codec.encode(torch.from_numpy(channels).float().movedim(-1, 1)), as_condition(condition, n)
@@ -145,7 +149,11 @@ class PictureSteering(Steering):
     controls = dict.fromkeys((*PLACED, *DIRECTIONS, *(f'look_{c}' for c in CENTRES)), '')
 
     def start(self, seed):
-        return places(1, seed)
+        place = places(1, seed)
+        return dataclasses.replace(place, own=self._own(place))
+
+    def _own(self, place):
+        return place_of(torch.from_numpy(self.decode(place).mask.values).float()).nan_to_num(0)
 
     def move(self, latent, values):
         if unknown := [name for name in values if name not in self.controls]:
@@ -157,7 +165,7 @@ class PictureSteering(Steering):
         moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in zip(values, each, strict=True)}
         condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
         if any(moved[name].any() for name in PLACED if name in moved):
-            own = place_of(torch.from_numpy(self.decode(latent).mask.values).float()).nan_to_num(0).expand(n, -1)
+            own = (self._own(latent) if latent.own is None else latent.own).expand(n, -1)
             steps = torch.stack([moved.get(name, torch.zeros(n)) for name in PLACED], 1)
             condition['place'] = torch.where(condition['place'].isnan(), own, condition['place']) + steps
         for k, centre in enumerate(CENTRES):

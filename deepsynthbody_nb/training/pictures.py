@@ -11,7 +11,6 @@ __all__ = ['NOISE', 'WEIGHTS', 'BATCH', 'Kept', 'picture_loss', 'train_codec', '
 # %% ../../nbs/training/24_pictures.ipynb #8d3d8643
 import copy
 import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -87,7 +86,7 @@ def _at_rate(optimiser, rate):
 @undisturbed(gradients=True)
 def train_codec(
     views:np.ndarray, # uint8 (n, 4, 128, 128), as `views_of` gives them
-    steps:int=2000, # Of 16 views; the learning rate falls over the last half
+    steps:int=1800, # Of 16 views; the learning rate falls over the last half
     seed:int=0,
     folder=None, # Of the checkpoint
 )->PictureCodec: # In evaluation mode
@@ -119,7 +118,7 @@ def _critic():
 def sharpen_codec(
     codec:PictureCodec, # Left as it is
     views:np.ndarray, # As in `train_codec`
-    steps:int=800, # Of 16 views; the learning rates fall over the last three fifths
+    steps:int=550, # Of 16 views; the learning rates fall over the last three fifths
     seed:int=1,
     folder=None, # Of the checkpoint
 )->PictureCodec: # In evaluation mode, with the same encoder
@@ -177,7 +176,7 @@ def train_picture_flow(
     views:np.ndarray, # As in `train_codec`
     centres, # Number of each view's centre in `CENTRES`
     often, # How often each view is shown, relative
-    steps:int=6000, # Of 32 views; the learning rate falls over the last half
+    steps:int=4200, # Of 32 views; the learning rate falls over the last half
     seed:int=2,
     folder=None, # Of the checkpoint
     say=None, # Called with the number of steps and the mean loss of late

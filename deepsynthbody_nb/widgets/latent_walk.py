@@ -142,6 +142,12 @@ def _aside(job, then, wait=0):
 # %% ../../nbs/widgets/00_latent_walk.ipynb #7a8f4f3c
 _JS = (files('deepsynthbody_nb')/'widgets' / 'latent_walk.js').read_text(encoding='utf-8')
 
+def _steering_of(generator):
+    card = find(generator)
+    if card.makes.get('kind') != 'ecg':
+        raise ValueError(f"LatentWalk walks ECGs; {card.name!r} makes {card.makes.get('kind')}: use PictureWalk")
+    return card.steering()
+
 class _Page(anywidget.AnyWidget):
     "The drawn page and its buttons, which ask by messages."
 
@@ -167,7 +173,7 @@ class LatentWalk(widgets.VBox):
         folder='.', # Where the buttons save
         generator=CARD, # Which generator, one with named controls: name, or folder with a card.toml
     ):
-        self._steering = find(generator).steering()
+        self._steering = _steering_of(generator)
         known = self._steering.controls
         controls = tuple(known) if controls is None else tuple(controls)
         if unknown := [c for c in controls if c not in known]:
@@ -505,7 +511,7 @@ def static_walk(
 )->HTML: # Shows itself as a notebook's output; its text is in `.data`
     """A walk that needs no kernel, for documentation: one slider at a time, in nine steps each, drawn as `LatentWalk`
     draws."""
-    steering = find(generator).steering()
+    steering = _steering_of(generator)
     known = steering.controls
     if unknown := [c for c in controls if c not in known]:
         raise ValueError(f"unknown controls {unknown}; known are {', '.join(known)}")

@@ -62,7 +62,8 @@ class PictureWalk(widgets.VBox):
     ):
         card = find(generator)
         if card.makes.get('kind') != 'image':
-            raise ValueError(f"PictureWalk walks pictures; {card.name!r} makes {card.makes.get('kind')}: use LatentWalk")
+            kind = card.makes.get('kind')
+            raise ValueError(f"PictureWalk walks pictures; {card.name!r} makes {kind}: use LatentWalk")
         self._steering, self._folder = card.steering(), Path(folder)
         known = list(self._steering.controls)
         usual = [c for c in SHOWN if c in known] or known
@@ -76,7 +77,8 @@ class PictureWalk(widgets.VBox):
         self._code = widgets.Textarea(layout=dict(width='100%', height='6em', display='none'), disabled=True)
         self._seed_box = widgets.BoundedIntText(seed, 0, 2**31 - 1, description='Seed', layout=dict(width='180px'))
         self._seed_box.observe(lambda change: self._begin(change['new']), 'value')
-        side = widgets.VBox([*self._sliders.values(), self._buttons(), self._said, self._code], layout=dict(flex='1 1 320px'))
+        below = [self._buttons(), self._said, self._code]
+        side = widgets.VBox([*self._sliders.values(), *below], layout=dict(flex='1 1 320px'))
         both = widgets.HBox([self._before, self._picture])
         self.children = [widgets.HBox([both, side], layout=dict(flex_flow='row wrap', grid_gap='12px'))]
         self._begin(whole('seed', seed))
@@ -94,23 +96,29 @@ class PictureWalk(widgets.VBox):
             made.on_click(lambda _: do())
             return made
 
-        self._ghost = widgets.ToggleButton(description='Before', tooltip='Show the start beside', layout=dict(width='auto'))
-        self._ghost.observe(lambda change: self._beside(change['new']), 'value')
-        self._outline = widgets.ToggleButton(True, description='Mask', tooltip="Draw the mask's outline", layout=dict(width='auto'))
-        self._outline.observe(lambda change: self._begin(self.seed, keep=True), 'value')
-        shown = widgets.ToggleButton(description='Code', tooltip='Python that makes this picture', layout=dict(width='auto'))
-        shown.observe(lambda change: setattr(self._code.layout, 'display', '' if change['new'] else 'none'), 'value')
+        def toggle(face, tip, do, pressed=False):
+            made = widgets.ToggleButton(pressed, description=face, tooltip=tip, layout=dict(width='auto'))
+            made.observe(lambda change: do('' if change['new'] else 'none'), 'value')
+            return made
+
+        self._outline = toggle('Mask', "Draw the mask's outline", lambda _: self._begin(self.seed), True)
+        def showing(widget):
+            return lambda shown: setattr(widget.layout, 'display', shown)
+
+        ghost = toggle('Before', 'Show the start beside', showing(self._before))
+        code = toggle('Code', 'Python that makes this picture', showing(self._code))
         return widgets.HBox([
             self._seed_box, button('Reset', 'All sliders to 0', self.reset),
             button('Random', 'Another seed', lambda: setattr(self._seed_box, 'value', secrets.randbelow(2**31))),
             button('▶ Play', 'Walk the slider touched last up and down, or stop', self._play),
-            self._ghost, self._outline, shown, button('Save', 'PNG and mask', self._save),
+            ghost, self._outline, code, button('Save', 'PNG and mask', self._save),
         ], layout=dict(flex_flow='row wrap'))
 
     seed = property(lambda self: self._seed_box.value, doc="Seed of the picture it starts from.")
     values = property(lambda self: {c: s.value for c, s in self._sliders.items() if s.value},
                       doc="Standard deviations by control, those that are not 0.")
-    code = property(lambda self: self._steering.code(self.seed, self.values), doc="Python lines that make the picture shown.")
+    code = property(lambda self: self._steering.code(self.seed, self.values),
+                    doc="Python lines that make the picture shown.")
 
     @property
     def x(self):
@@ -122,11 +130,10 @@ class PictureWalk(widgets.VBox):
 
 # %% ../../nbs/widgets/06_picture_walk.ipynb #d96b6355
 @patch
-def _begin(self:PictureWalk, seed, keep=False):
+def _begin(self:PictureWalk, seed):
     "Take another start; the sliders stay."
     self._start = self._steering.start(seed)
-    self._start_png = picture_png(self._steering.preview(self._start)[0], self._outline.value)
-    self._before.value = self._start_png
+    self._before.value = picture_png(self._steering.preview(self._start)[0], self._outline.value)
     self._moved(None)
 
 @patch
@@ -149,11 +156,8 @@ def _well(self:PictureWalk, turn):
     x = self.x
     pair = np.concatenate([np.rint(x.image.values*255), x.mask.values[..., None]*255.], -1).astype('uint8')
     self._picture.value = picture_png(pair, self._outline.value)
-    self._said.value = f'synthetic, {self._steering.card.name}, seed {self.seed}; polyp {100*float(x.mask.mean()):.1f} % of the picture'
-
-@patch
-def _beside(self:PictureWalk, shown):
-    self._before.layout.display = '' if shown else 'none'
+    share = 100*float(x.mask.mean())
+    self._said.value = f'synthetic, {self._steering.card.name}, seed {self.seed}; polyp {share:.1f} % of the picture'
 
 @patch
 def reset(self:PictureWalk):

@@ -1,0 +1,168 @@
+"""What synthetic polyps are worth: usefulness, true masks, fidelity, copies.
+
+    python benchmarks/polyps.py usefulness [ARM ...] [--save]
+    python benchmarks/polyps.py masks | fidelity | copies | choose | speed [--save]
+
+Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES; frames are dealt by `training.frames.dealt`. Networks learn from
+the frames to learn from, or from synthetic pictures, and are judged on the frames to report on. `choose` tries settings
+of the sampler on the frames to choose by. With --save the tables go to the generator's card.
+"""
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from deepsynthbody_nb.catalogue.usual import usual_requests
+from deepsynthbody_nb.evaluation.distances import frechet, kernel_distance
+from deepsynthbody_nb.evaluation.features import image_embedding
+from deepsynthbody_nb.evaluation.segmentation import dice_scores, outlined, train_outliner
+from deepsynthbody_nb.generators.picture_flow import draw_pictures, load_flow
+from deepsynthbody_nb.images.files import read_folder
+from deepsynthbody_nb.images.pixels import as_image
+from deepsynthbody_nb.training.frames import dealt
+
+HERE = Path(__file__).resolve().parent
+CARD = HERE.parent/'deepsynthbody_nb'/'weights'/'polyps'
+N = 2000  # synthetic pictures
+SEEDS = (0, 1, 2)
+STEPS = 2000
+SETS = ('kvasir_seg', 'polypgen')
+
+
+def frames():
+    "Real frames at 128 x 128: images and masks (uint8), and a table of set, group, centre and role."
+    folder, images, masks, tables = Path(os.environ['DEEPSYNTHBODY_IMAGES'], 'endoscopy'), [], [], []
+    for name in SETS:
+        own = read_folder(folder/name, 'items.csv', size=128)
+        own = own.isel(record=np.flatnonzero(own.use.values == 1))
+        images.append(np.rint(own.image.values*255).astype('uint8'))
+        masks.append(own.mask.values > 0)
+        centre = own.centre.values if 'centre' in own.coords else ['Kvasir']*own.sizes['record']
+        tables.append(pd.DataFrame(dict(set=name, group=name + own.group.values.astype(object), centre=centre)))
+    table = pd.concat(tables, ignore_index=True)
+    return np.concatenate(images), np.concatenate(masks), table.assign(role=dealt(table.group))
+
+
+def synthetic(n=N, seed=0, **settings):
+    "Synthetic pictures, asked for centres as they occur among the real frames: uint8, and masks."
+    x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
+    return np.rint(x.image.values*255).astype('uint8'), x.mask.values > 0
+
+
+def arms(images, masks, table, names):
+    "What a network learns from, by name of the arm."
+    learn = np.flatnonzero(table.role == 'learn')
+    few = np.random.default_rng(0).permutation(learn)[:50]
+    real, fifty = (images[learn], masks[learn]), (images[few], masks[few])
+    made = synthetic() if any('synthetic' in name for name in names) else None
+
+    def both(own, share): # the real ones as often as said, whatever their number
+        often = max(1, round(share*len(made[0])/len(own[0])))
+        return tuple(np.concatenate([np.repeat(a, often, 0), b]) for a, b in zip(own, made, strict=True))
+
+    known = {'real': lambda: real, '50 real': lambda: fifty, 'synthetic': lambda: made,
+             '50 real + synthetic': lambda: both(fifty, 1), 'real + synthetic': lambda: both(real, 1)}
+    return {name: known[name]() for name in names}
+
+
+def usefulness(names):
+    images, masks, table = frames()
+    test = np.flatnonzero(table.role == 'report')
+    for name, (x, y) in arms(images, masks, table, names).items():
+        for seed in SEEDS:
+            found = outlined(train_outliner(x, y, seed, STEPS), images[test])
+            scores = dice_scores(found, masks[test])
+            print(f'{name}, seed {seed}: {scores.mean():.3f}', flush=True)
+            yield pd.DataFrame(dict(arm=name, seed=seed, set=table.set[test], group=table.group[test], dice=scores.round(4)))
+
+
+def judged_masks():
+    "Do networks that learnt from real frames agree with generated masks as they do with real ones?"
+    images, masks, table = frames()
+    learn, test = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
+    made = synthetic(500, 5)
+    for seed in SEEDS:
+        network = train_outliner(images[learn], masks[learn], seed, STEPS)
+        for name, (x, y) in dict(real=(images[test], masks[test]), synthetic=made).items():
+            there = y.any((1, 2))
+            yield pd.DataFrame(dict(seed=seed, masks=name, dice=dice_scores(outlined(network, x), y)[there].round(4)))
+
+
+def _seen(x):
+    return image_embedding(as_image(x/np.float32(255)))
+
+
+def fidelity():
+    "Distances of synthetic pictures to real ones, beside real against real of the same numbers."
+    images, _, table = frames()
+    learn, test = (_seen(images[table.role == role]) for role in ('learn', 'report'))
+    others = _seen(synthetic(len(learn), 6)[0])
+    for name, x in dict(real=learn, synthetic=others).items():
+        yield pd.DataFrame([dict(beside=name, records=len(x), frechet=round(frechet(test, x), 1),
+                                 kernel=round(kernel_distance(test, x), 4))])
+
+
+def copies():
+    "Nearest frame that was learnt from, in pixels and features, of synthetic pictures and of held-back frames."
+    images, _, table = frames()
+    learn = images[table.role == 'learn']
+
+    def small(x):
+        return x.reshape(len(x), 32, 4, 32, 4, 3).mean((2, 4)).reshape(len(x), -1)/255
+
+    def flips(x):
+        return [x, x[:, ::-1], x[:, :, ::-1], x[:, ::-1, ::-1]]
+
+    near = {'pixels': np.concatenate([small(v) for v in flips(learn)]), 'features': np.concatenate([_seen(v) for v in flips(learn)])}
+    for name, x in {'held back': images[table.role != 'learn'], 'synthetic': synthetic(N, 7)[0]}.items():
+        for space, own in dict(pixels=small(x), features=_seen(x)).items():
+            least = np.concatenate([torch.cdist(torch.from_numpy(part).float(), torch.from_numpy(near[space]).float()).amin(1).numpy()
+                                    for part in np.array_split(own, 20)])
+            yield pd.DataFrame(dict(of=name, space=space, nearest=least.round(3)))
+
+
+def choose():
+    "Settings of the sampler, by what a network learns from 1,000 pictures in 800 steps."
+    images, masks, table = frames()
+    test = np.flatnonzero(table.role == 'choose')
+    for settings in (dict(guidance=1., steps=10), dict(guidance=1.5, steps=10), dict(guidance=2.5, steps=10)):
+        started = time.time()
+        made = synthetic(1000, 3, **settings)
+        took = time.time() - started
+        scores = [dice_scores(outlined(train_outliner(*made, seed, 800), images[test]), masks[test]).mean() for seed in (0,)]
+        apart = frechet(_seen(images[table.role != 'report']), _seen(made[0]))
+        row = dict(settings, dice=round(float(np.mean(scores)), 3), frechet=round(apart, 1), seconds=round(took))
+        print(row, flush=True)
+        yield pd.DataFrame([row])
+
+
+def speed():
+    "Pictures a second, one after the other and in sets."
+    for n in (1, 4, 64):
+        draw_pictures(load_flow(), n, 1)
+        started = time.time()
+        draw_pictures(load_flow(), n, 2)
+        yield pd.DataFrame([dict(pictures=n, ms_each=round(1000*(time.time() - started)/n, 1), threads=torch.get_num_threads())])
+
+
+JOBS = dict(usefulness=usefulness, masks=judged_masks, fidelity=fidelity, copies=copies, choose=choose, speed=speed)
+
+if __name__ == '__main__':
+    job, *names = [word for word in sys.argv[1:] if not word.startswith('--')]
+    own = (names or ['real', '50 real', 'synthetic', '50 real + synthetic', 'real + synthetic'],) if job == 'usefulness' else ()
+    target, tables = CARD/f'{job}.csv', []
+    for part in JOBS[job](*own):
+        tables.append(part)
+        if '--save' in sys.argv:
+            done = pd.concat(tables)
+            if job == 'usefulness' and target.exists():
+                before = pd.read_csv(target)
+                done = pd.concat([before[~before.arm.isin(done.arm.unique())], done])
+            done.to_csv(target, index=False)
+    said = pd.concat(tables)
+    keys = [c for c in ('arm', 'set', 'masks', 'of', 'space') if c in said]
+    print(said.groupby(keys).mean(numeric_only=True).round(3) if keys else said)
