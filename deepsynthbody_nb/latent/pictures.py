@@ -19,7 +19,7 @@ import xarray as xr
 from ..catalogue.shelf import find
 from ..catalogue.weights import load_weights
 from ..generators import picture_flow
-from ..generators.picture_flow import CARD, CENTRES, GUIDANCE, STEPS, as_condition, load_flow, place_of
+from ..generators.picture_flow import CARD, CENTRES, GUIDANCE, STEPS, as_condition, load_flow
 from ..images.pixels import as_image, paired, resize
 from ..records.arguments import whole
 from ..records.chance import stream
@@ -46,7 +46,7 @@ class Place:
     noise: torch.Tensor  # (n, 8, 16, 16)
     condition: dict      # as `as_condition` gives it, n of each
     along: torch.Tensor  # how far along `DIRECTIONS`, standard deviations, (n, 2)
-    own: torch.Tensor = None  # of one picture: where its polyp is, as `place_of` gives it; for sliders
+    own: torch.Tensor = None  # of one picture: its mask, for sliders
 
     def __len__(self): # pictures, not fields
         return len(self.noise)
@@ -83,7 +83,7 @@ def decode(
     for first in range(0, len(place), picture_flow.TOGETHER):
         rows = torch.arange(first, first + picture_flow.TOGETHER).clamp(max=len(place) - 1)
         part = place[rows]
-        code = flow.walk(part.noise, part.condition, steps, guidance)
+        code = flow.codes(part.noise, part.condition, steps, guidance)
         if part.along.any():
             code = code + torch.einsum('nd,dchw->nchw', part.along, load_directions(card))
         pictures.append(flow.codec.decode(code))
@@ -98,8 +98,10 @@ def between(
     if t in (0, 1):
         return b if t else a
     nearer = b if t > .5 else a
-    mixed = {name: torch.lerp(a.condition[name], b.condition[name], t) for name in ('centre', 'place', 'truncation')}
-    mixed['place'] = torch.where(mixed['place'].isnan(), nearer.condition['place'], mixed['place'])
+    names = ('centre', 'place', 'wanted', 'truncation')
+    mixed = {name: torch.lerp(a.condition[name], b.condition[name], t) for name in names}
+    for name in ('place', 'wanted'):
+        mixed[name] = torch.where(mixed[name].isnan(), nearer.condition[name], mixed[name])
     return Place(arc(a.noise, b.noise, t), nearer.condition | mixed, torch.lerp(a.along, b.along, t))
 
 def walk(
@@ -153,7 +155,7 @@ class PictureSteering(Steering):
         return dataclasses.replace(place, own=self._own(place))
 
     def _own(self, place):
-        return place_of(torch.from_numpy(self.decode(place).mask.values).float()).nan_to_num(0)
+        return self.decode(place).mask.values[0] > 0
 
     def move(self, latent, values):
         if unknown := [name for name in values if name not in self.controls]:
@@ -165,15 +167,24 @@ class PictureSteering(Steering):
         moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in zip(values, each, strict=True)}
         condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
         if any(moved[name].any() for name in PLACED if name in moved):
-            own = (self._own(latent) if latent.own is None else latent.own).expand(n, -1)
+            own = self._own(latent) if latent.own is None else latent.own
             steps = torch.stack([moved.get(name, torch.zeros(n)) for name in PLACED], 1)
-            condition['place'] = torch.where(condition['place'].isnan(), own, condition['place']) + steps
+            masks = [self._moved(own, *step) for step in steps.tolist()]
+            condition |= dict(mask=torch.from_numpy(np.stack(masks)).float()[:, None], masked=torch.ones(n),
+                              wanted=torch.full((n, len(PLACED)), torch.nan))
         for k, centre in enumerate(CENTRES):
             if (more := moved.get(f'look_{centre}')) is not None and more.any():
                 condition['centre'][:, k] += more/2
                 condition['centre'][:, -1] = 1
         along = latent.along.expand(n, -1) + torch.stack([moved.get(d, torch.zeros(n)) for d in DIRECTIONS], 1)
         return Place(latent.noise.expand(n, -1, -1, -1), condition, along)
+
+    def _moved(self, own, *steps):
+        "A mask moved by so many standard deviations of each of `PLACED`."
+        own = picture_flow.placed(own)                                       # an ellipse where there was none
+        at = own.mean()**.5, *(np.argwhere(own).mean(0) + .5)/own.shape
+        root, *to = (a + sd*step for a, step, (_, sd) in zip(at, steps, picture_flow.SCALES.values(), strict=True))
+        return picture_flow.placed(own, np.clip(root, .05, .85)**2, *np.clip(to, 0, 1))
 
     def decode(self, latent): # `image` (record, y, x, channel) and `mask`, marked as synthetic
         return made(decode(latent, self.card), self.card.name, self.card.version)
