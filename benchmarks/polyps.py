@@ -7,6 +7,7 @@ Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES;
 the frames to learn from, or from synthetic pictures, and are judged on the frames to report on. `choose` tries settings
 of the sampler on the frames to choose by. With --save the tables go to the generator's card.
 """
+import functools
 import os
 import sys
 import time
@@ -47,6 +48,7 @@ def frames():
     return np.concatenate(images), np.concatenate(masks), table.assign(role=dealt(table.group))
 
 
+@functools.cache
 def synthetic(n=N, seed=0, **settings):
     "Synthetic pictures, asked for centres as they occur among the real frames: uint8, and masks."
     x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
@@ -84,7 +86,7 @@ def judged_masks():
     "Do networks that learnt from real frames agree with generated masks as they do with real ones?"
     images, masks, table = frames()
     learn, test = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
-    made = synthetic(500, 5)
+    made = tuple(a[:500] for a in synthetic())
     for seed in SEEDS:
         network = train_outliner(images[learn], masks[learn], seed, STEPS)
         for name, (x, y) in dict(real=(images[test], masks[test]), synthetic=made).items():
@@ -100,7 +102,7 @@ def fidelity():
     "Distances of synthetic pictures to real ones, beside real against real of the same numbers."
     images, _, table = frames()
     learn, test = (_seen(images[table.role == role]) for role in ('learn', 'report'))
-    others = _seen(synthetic(len(learn), 6)[0])
+    others = _seen(synthetic()[0][:len(learn)])
     for name, x in dict(real=learn, synthetic=others).items():
         yield pd.DataFrame([dict(beside=name, records=len(x), frechet=round(frechet(test, x), 1),
                                  kernel=round(kernel_distance(test, x), 4))])
@@ -118,7 +120,7 @@ def copies():
         return [x, x[:, ::-1], x[:, :, ::-1], x[:, ::-1, ::-1]]
 
     near = {'pixels': np.concatenate([small(v) for v in flips(learn)]), 'features': np.concatenate([_seen(v) for v in flips(learn)])}
-    for name, x in {'held back': images[table.role != 'learn'], 'synthetic': synthetic(N, 7)[0]}.items():
+    for name, x in {'held back': images[table.role != 'learn'], 'synthetic': synthetic()[0]}.items():
         for space, own in dict(pixels=small(x), features=_seen(x)).items():
             least = np.concatenate([torch.cdist(torch.from_numpy(part).float(), torch.from_numpy(near[space]).float()).amin(1).numpy()
                                     for part in np.array_split(own, 20)])
@@ -133,9 +135,9 @@ def choose():
         started = time.time()
         made = synthetic(1000, 3, **settings)
         took = time.time() - started
-        scores = [dice_scores(outlined(train_outliner(*made, seed, 800), images[test]), masks[test]).mean() for seed in (0,)]
+        scores = dice_scores(outlined(train_outliner(*made, 0, 800), images[test]), masks[test])
         apart = frechet(_seen(images[table.role != 'report']), _seen(made[0]))
-        row = dict(settings, dice=round(float(np.mean(scores)), 3), frechet=round(apart, 1), seconds=round(took))
+        row = dict(settings, dice=round(float(scores.mean()), 3), frechet=round(apart, 1), seconds=round(took))
         print(row, flush=True)
         yield pd.DataFrame([row])
 

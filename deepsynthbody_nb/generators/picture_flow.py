@@ -84,6 +84,7 @@ def as_condition(
     each = [{k: v if isinstance(v, (str, int, float)) else v[0] for k, v in (one or {}).items()} for one in each]
     centre, place = torch.zeros(n, len(CENTRES) + 1), torch.full((n, len(SCALES)), torch.nan)
     wanted = torch.tensor([[one.get(name, math.nan)/100 for name in SCALES] for one in each]).reshape(n, len(SCALES))
+    masked = torch.full((n,), float(masks is not None))
     for k, request in enumerate(each):
         if request.get('centre'):
             centre[k, [CENTRES.index(request['centre']), -1]] = 1
@@ -92,9 +93,8 @@ def as_condition(
         if request.get('polyp') == 'none':
             if not wanted[k].isnan().all():
                 raise ValueError(f"a picture without a polyp has no size and no place of it; got {request}")
-            place[k, 0] = -SCALES['size'][0]/SCALES['size'][1]
+            place[k, 0], masked[k] = -SCALES['size'][0]/SCALES['size'][1], 1  # an empty mask
     mask = torch.zeros(n, 1, SIZE, SIZE) if masks is None else torch.tensor(np.array(masks, 'float32'))[:, None]
-    masked = torch.full((n,), float(masks is not None))
     some = torch.tensor([float(one.get('polyp') == 'some') for one in each])
     truncation = torch.tensor([float(one.get('truncation', 1)) for one in each])
     return dict(centre=centre, place=place, wanted=wanted, mask=mask, masked=masked, some=some, truncation=truncation)

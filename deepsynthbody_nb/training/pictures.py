@@ -89,7 +89,7 @@ def train_codec(
     steps:int=1800, # Of 16 views; the learning rate falls over the last half
     seed:int=0,
     folder=None, # Of the checkpoint
-)->PictureCodec: # In evaluation mode
+)->PictureCodec: # In evaluation mode, without gradients
     "A codec of pictures and masks."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -104,7 +104,7 @@ def train_codec(
         loss.backward()
         nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         optimiser.step()
-    return codec.eval()
+    return codec.eval().requires_grad_(False)
 
 # %% ../../nbs/training/24_pictures.ipynb #4ab1ad07
 def _critic():
@@ -154,7 +154,7 @@ def sharpen_codec(
         critic.requires_grad_(True)
         running_mean(mean, codec.decoder, min(.995, (k + 1)/(k + 10)))
     codec.decoder = mean
-    return codec.eval()
+    return codec.eval().requires_grad_(False)
 
 # %% ../../nbs/training/24_pictures.ipynb #f00874a0
 def _requests(masks, centres, place, draw):
@@ -209,7 +209,7 @@ def train_picture_flow(
         optimiser.step()
         running_mean(mean, velocity, min(.999, (k + 1)/(k + 10)))
         losses.append(float(loss.detach()))
-    return mean.eval()
+    return mean.eval().requires_grad_(False)
 
 # %% ../../nbs/training/24_pictures.ipynb #d5cdf5c6
 @undisturbed()
