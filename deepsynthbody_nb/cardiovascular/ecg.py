@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ..catalogue.door import Door
-from ..records.arguments import all_of, one_of, seed_or_drawn, whole
+from ..records.arguments import all_of, one_of, plain_name, seed_or_drawn, whole
 from ..records.writing import made_folder
 from ..signals.files import BARE, write
 from ..signals.leads import LEADS_8, LEADS_12, lead_names, to_leads
@@ -144,8 +144,7 @@ def generate_interpolation(
     """Films of one record turning into another, through the bottleneck.
 
     Raises `ValueError` naming the argument that is wrong."""
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise ValueError(f"name must be a plain file name; got {name!r}")
+    plain_name(name)
     frames = whole('num_of_steps_to_interpolate', num_of_steps_to_interpolate, 2)
     films, seed = whole('num_of_outputs', num_of_outputs, 1), seed_or_drawn(seed)
     from deepsynthbody_nb.latent.bottleneck import decode, join, latents

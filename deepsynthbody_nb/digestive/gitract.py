@@ -17,7 +17,7 @@ from ..catalogue.door import Door, one_each
 from ..catalogue.usual import USUAL, usual_requests
 from ..images.files import write, write_mask
 from ..images.pixels import as_image, as_mask
-from ..records.arguments import between, seed_or_drawn, whole
+from ..records.arguments import between, plain_name, seed_or_drawn, whole
 from ..records.provenance import made
 from ..records.writing import made_folder
 
@@ -47,7 +47,7 @@ def sample(
 
 def _filled(n, mask, seed, generator, condition, truncation, device):
     "Pictures around masks that are given."
-    from deepsynthbody_nb.catalogue.door import check_requests, request_table
+    from deepsynthbody_nb.catalogue.door import check_requests, marked
     from deepsynthbody_nb.generators.picture_flow import SIZE, draw_pictures, load_flow
     from deepsynthbody_nb.images.pixels import resize
     from deepsynthbody_nb.records.devices import torch_device
@@ -64,15 +64,9 @@ def _filled(n, mask, seed, generator, condition, truncation, device):
     check_requests(card, each)
     masks = np.broadcast_to(given, (n, SIZE, SIZE))
     x = draw_pictures(load_flow(torch_device(device), card), n, seed, each, masks=masks)
-    requests = {name: ('record', column) for name, column in request_table(card, each).items()}
-    return made(x.assign_coords(requests).assign_attrs(requests=list(card.takes)), card.name, card.version, seed)
+    return marked(x, card, seed, 0, each)
 
 # %% ../../nbs/systems/02_gitract.ipynb #f47c037e
-def _named(name):
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise ValueError(f"name must be a plain file name; got {name!r}")
-    return name
-
 def _tile(x, side):
     "side² records as one image."
     values = x.values.reshape(side, side, *x.shape[1:])
@@ -94,7 +88,7 @@ def generate(
     masks:bool=False, # Write NAME_0_mask.png, … beside them?
 )->list[Path]: # Paths of the tiles
     "Write tiles of pictures; raises `ValueError` naming the argument that is wrong."
-    name, seed = _named(name), seed_or_drawn(seed)
+    name, seed = plain_name(name), seed_or_drawn(seed)
     side, outputs = whole('num_img_per_tile', num_img_per_tile, 1), whole('num_of_outputs', num_of_outputs, 1)
     between('trunc_psi', trunc_psi, .3, 1)
     each = [dict(one, truncation=trunc_psi) for one in one_each(condition, outputs*side**2)]
@@ -127,7 +121,7 @@ def generate_interpolation(
     from deepsynthbody_nb.images.draw import write_film
     from deepsynthbody_nb.latent.pictures import decode, places
     from deepsynthbody_nb.latent.pictures import walk as walked
-    name, seed = _named(name), seed_or_drawn(seed)
+    name, seed = plain_name(name), seed_or_drawn(seed)
     side, outputs = whole('num_img_per_tile', num_img_per_tile, 1), whole('num_of_outputs', num_of_outputs, 1)
     frames, tiles = whole('num_of_steps_to_interpolate', num_of_steps_to_interpolate, 2), side**2
     request = dict(truncation=between('trunc_psi', trunc_psi, .3, 1))

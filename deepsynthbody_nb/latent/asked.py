@@ -65,15 +65,10 @@ class Asked(Steering):
         return dataclasses.replace(first, own={name: float(v) for name, v in own.items()})
 
     def move(self, latent, values):
-        if unknown := [name for name in values if name not in self.controls]:
-            raise ValueError(f"unknown control {unknown[0]!r}; known are {', '.join(self.controls)}")
-        each = np.broadcast_arrays(np.zeros(len(latent)), *(np.asarray(v, float) for v in values.values()))[1:]
-        if not all(np.isfinite(v).all() for v in each):
-            raise ValueError(f"the values of a control are finite numbers; got {values}")
-        n = max([len(latent), *(v.size for v in each)])
+        n, each = self._each(latent, values)
         condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
         shape = latent.shape.expand(n, -1).clone()
-        for name, v in zip(values, each, strict=True):
+        for name, v in each.items():
             v = torch.tensor(v, dtype=torch.float32)
             if name in SHAPES:
                 shape[:, SHAPES.index(name)] += v

@@ -158,13 +158,8 @@ class PictureSteering(Steering):
         return self.decode(place).mask.values[0] > 0
 
     def move(self, latent, values):
-        if unknown := [name for name in values if name not in self.controls]:
-            raise ValueError(f"unknown control {unknown[0]!r}; known are {', '.join(self.controls)}")
-        each = np.broadcast_arrays(np.zeros(len(latent)), *(np.asarray(v, float) for v in values.values()))[1:]
-        if not all(np.isfinite(v).all() for v in each):
-            raise ValueError(f"the values of a control are finite numbers; got {values}")
-        n = max([len(latent), *(v.size for v in each)])
-        moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in zip(values, each, strict=True)}
+        n, each = self._each(latent, values)
+        moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in each.items()}
         condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
         if any(moved[name].any() for name in PLACED if name in moved):
             own = self._own(latent) if latent.own is None else latent.own

@@ -38,6 +38,15 @@ class Steering:
         "Moved by controls, one after the other; raises `ValueError` for an unknown control."
         raise NotImplementedError
 
+    def _each(self, latent, values): # how many records, and {control: array of one value or of as many}
+        "The values of controls side by side; raises `ValueError` for an unknown control or what is no finite number."
+        if unknown := [name for name in values if name not in self.controls]:
+            raise ValueError(f"unknown control {unknown[0]!r}; known are {', '.join(self.controls)}")
+        each = np.broadcast_arrays(np.zeros(len(latent)), *(np.asarray(v, float) for v in values.values()))[1:]
+        if not all(np.isfinite(v).all() for v in each):
+            raise ValueError(f"the values of a control are finite numbers; got {values}")
+        return max([len(latent), *(v.size for v in each)]), dict(zip(values, each, strict=True))
+
     def decode(self, latent): # ECGs, dims (record, lead, time): `LEADS_8`, 10 s at 500 Hz, mV
         "The ECGs of a latent, marked as synthetic."
         raise NotImplementedError

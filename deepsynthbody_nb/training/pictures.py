@@ -19,6 +19,7 @@ from torch import nn
 
 from ..evaluation.features import lite0_layers
 from ..generators.picture_flow import CENTRES, PictureCodec, PictureVelocity, place_of
+from ..latent.pictures import DIRECTIONS
 from ..records.chance import stream
 from ..records.devices import undisturbed
 from ..records.writing import made_folder
@@ -224,4 +225,4 @@ def light_directions(
     told = torch.stack([colours.mean(1), colours[:, 0] - colours[:, 1:].mean(1)], 1)
     told = (told - told.mean(0))/told.std(0)
     found = torch.linalg.lstsq(told, (codes - codes.mean(0)).flatten(1)).solution
-    return {name: one.reshape(codes.shape[1:]) for name, one in zip(('brightness', 'redness'), found, strict=True)}
+    return {name: one.reshape(codes.shape[1:]) for name, one in zip(DIRECTIONS, found, strict=True)}

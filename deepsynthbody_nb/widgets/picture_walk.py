@@ -61,8 +61,8 @@ class PictureWalk(widgets.VBox):
         folder='.', # Where *Save* saves
     ):
         card = find(generator)
-        if card.makes.get('kind') != 'image':
-            kind = card.makes.get('kind')
+        kind = card.makes.get('kind')
+        if kind != 'image':
             raise ValueError(f"PictureWalk walks pictures; {card.name!r} makes {kind}: use LatentWalk")
         self._steering, self._folder = card.steering(), Path(folder)
         known = list(self._steering.controls)
@@ -101,10 +101,10 @@ class PictureWalk(widgets.VBox):
             made.observe(lambda change: do('' if change['new'] else 'none'), 'value')
             return made
 
-        self._outline = toggle('Mask', "Draw the mask's outline", lambda _: self._begin(self.seed), True)
         def showing(widget):
             return lambda shown: setattr(widget.layout, 'display', shown)
 
+        self._outline = toggle('Mask', "Draw the mask's outline", lambda _: self._begin(self.seed), True)
         ghost = toggle('Before', 'Show the start beside', showing(self._before))
         code = toggle('Code', 'Python that makes this picture', showing(self._code))
         return widgets.HBox([
