@@ -1,7 +1,7 @@
 """What synthetic polyps are worth: usefulness, true masks, fidelity, copies.
 
     python benchmarks/polyps.py usefulness [ARM ...] [--save]
-    python benchmarks/polyps.py masks | fidelity | copies | choose | speed [--save]
+    python benchmarks/polyps.py masks | fidelity | copies | choose | speed | league | attack [--save]
 
 Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES; frames are dealt by `training.frames.dealt`. Networks learn from
 the frames to learn from, or from synthetic pictures, and are judged on the frames to report on. `choose` tries settings
@@ -151,12 +151,40 @@ def speed():
         yield pd.DataFrame([dict(pictures=n, ms_each=round(1000*(time.time() - started)/n, 1), threads=torch.get_num_threads())])
 
 
-JOBS = dict(usefulness=usefulness, masks=judged_masks, fidelity=fidelity, copies=copies, choose=choose, speed=speed)
+def league():
+    "Every method of explaining, on 100 twins with and without polyp of which the classifier says so."
+    from deepsynthbody_nb.classifiers import load_classifier
+    from deepsynthbody_nb.xai.pictures import PICTURE_METHODS, picture_league, twin_pictures
+    model, twins = load_classifier('polyp'), twin_pictures(200, seed=9)
+    there = model.predict_proba(twins.image).polyp.to_numpy() > .5
+    gone = model.predict_proba(twins.without).polyp.to_numpy() < .5
+    chosen = np.flatnonzero(there & gone & twins.mask.any(('y', 'x')).values)[:100]
+    print(f'{there.sum()} of 200 with polyp are called so, {gone.sum()} of 200 without; {len(chosen)} twins are used', flush=True)
+    for name in PICTURE_METHODS:
+        started = time.time()
+        rows = picture_league(model, twins.isel(record=chosen), methods=(name,))
+        print(name, round(1000*(time.time() - started)/len(chosen)), 'ms a picture', flush=True)
+        yield rows.round(4)[['method', 'record', 'pointing', 'mass', 'ranking', 'size', 'deletion', 'insertion', 'forgotten']]
+
+
+def attack():
+    "Whose frame was learnt from? Membership attacks by group of frames, in the features of EfficientNet-Lite0."
+    from deepsynthbody_nb.evaluation.privacy import membership
+    images, _, table = frames()
+    learn, held = (np.flatnonzero(choice) for choice in (table.role == 'learn', table.role != 'learn'))
+    found = membership(_seen(images[learn]), _seen(images[held]), _seen(synthetic()[0]),
+                       table.group[learn].to_numpy(), table.group[held].to_numpy())
+    print(f'{found.members} groups that were learnt from, {found.others} that were not; told apart without synthetic '
+          f'pictures: {found.differ:.3f}')
+    yield found.table.reset_index().round(4)
+
+
+JOBS = dict(league=league, attack=attack, usefulness=usefulness, masks=judged_masks, fidelity=fidelity, copies=copies, choose=choose, speed=speed)
 
 if __name__ == '__main__':
     job, *names = [word for word in sys.argv[1:] if not word.startswith('--')]
     own = (names or ['real', '50 real', 'synthetic', '50 real + synthetic', 'real + synthetic'],) if job == 'usefulness' else ()
-    target, tables = CARD/f'{job}.csv', []
+    target, tables = (CARD.parent/'polyp_or_not' if job == 'league' else CARD)/f'{job}.csv', []
     for part in JOBS[job](*own):
         tables.append(part)
         if '--save' in sys.argv:
@@ -166,5 +194,5 @@ if __name__ == '__main__':
                 done = pd.concat([before[~before.arm.isin(done.arm.unique())], done])
             done.to_csv(target, index=False)
     said = pd.concat(tables)
-    keys = [c for c in ('arm', 'set', 'masks', 'of', 'space') if c in said]
+    keys = [c for c in ('arm', 'set', 'masks', 'of', 'space', 'method', 'attack') if c in said]
     print(said.groupby(keys).mean(numeric_only=True).round(3) if keys else said)

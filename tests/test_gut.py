@@ -13,9 +13,12 @@ from scipy.stats import spearmanr
 import deepsynthbody_nb.digestive.gitract as gi
 from deepsynthbody_nb import catalogue
 from deepsynthbody_nb.bulk import make_set, verify
+from deepsynthbody_nb.generators.restyled import restyled
 from deepsynthbody_nb.images.files import read, read_folder, write
 from deepsynthbody_nb.images.pixels import phantom
 from deepsynthbody_nb.records.provenance import sentence
+from deepsynthbody_nb.training.singan import many_like, train_singan
+from deepsynthbody_nb.widgets import static_pictures
 from test_sets_of_any_generator import contents
 
 
@@ -180,3 +183,43 @@ def test_the_walk_of_pictures_in_jupyterlab(lab):
     if shots := os.environ.get('SCREENSHOTS'):
         page.screenshot(path=f'{shots}/picture_walk.png')
     assert notebook.errors() == []
+
+
+def test_the_same_pictures_twice_as_fine(tmp_path):
+    fine, coarse = gi.sample(3, seed=5, generator='polyps_256'), gi.sample(3, seed=5)
+    assert fine.image.shape == (3, 256, 256, 3) and fine.mask.shape == (3, 256, 256)
+    small = fine.image.values.reshape(3, 128, 2, 128, 2, 3).mean((2, 4))
+    assert abs(small - coarse.image.values).mean() < .03
+    assert abs(fine.mask.values.mean((1, 2)) - coarse.mask.values.mean((1, 2))).max() < .01
+    np.testing.assert_array_equal(gi.sample(1, seed=5, generator='polyps_256').image.values, fine.image.values[:1])
+    made = make_set(6, tmp_path/'set', generator='polyps_256', seed=5, format='png', workers=1, progress=False)
+    assert len(verify(made, progress=False)) == 0 and read(next(made.rglob('*.png'))).sizes['y'] == 256
+    assert 'polyps_256' in sentence(fine.isel(record=0))
+
+
+def test_the_look_of_another_picture_keeps_the_mask():
+    pair = gi.sample(2, seed=11)
+    changed = restyled(pair.isel(record=[0]), pair.image[1], steps=30)
+    far, near = (abs(x.image.values[0].mean((0, 1)) - pair.image.values[1].mean((0, 1))).max() for x in (pair, changed))
+    assert near < .5*far + .01
+    np.testing.assert_array_equal(changed.mask.values, pair.mask.values[:1])
+    assert sentence(changed.isel(record=0)).startswith('synthetic') and 'look of another' in changed.attrs['provenance']
+    with pytest.raises(ValueError, match='of its size'):
+        restyled(pair, pair.image[1, :64, :64])
+
+
+def test_two_networks_and_one_image():
+    one = phantom(1, 64, seed=2).isel(record=0)
+    singan = train_singan(one.image, one.mask, side=32, steps=20, seed=1)
+    many = many_like(singan, 3, seed=4)
+    assert many.image.shape == (3, 32, 32, 3) and 'synthetic' in sentence(many.isel(record=0))
+    np.testing.assert_array_equal(many_like(singan, 1, seed=4).image.values, many.image.values[:1])
+    for wrong, says in ((dict(side=256), '32 to 128'), (dict(steps=0), 'steps')):
+        with pytest.raises(ValueError, match=says):
+            train_singan(one.image, one.mask, **wrong)
+
+
+def test_the_walk_on_a_page_without_a_kernel(tmp_path):
+    static_pictures(seed=3, controls=('size',), path=tmp_path/'walk.html')
+    text = (tmp_path/'walk.html').read_text()
+    assert text.count('sd; polyp') == 8 and 'ynthetic' in text and 'http' not in text

@@ -34,7 +34,7 @@ DIRECTIONS = ('brightness', 'redness')
 # %% ../../nbs/latent/06_pictures.ipynb #0e6fa466
 @functools.lru_cache(maxsize=4)
 @torch.inference_mode(False)
-def load_directions(card=CARD)->torch.Tensor: # Shape (2, 8, 16, 16): a change of the code for one standard deviation
+def load_directions(card=CARD)->torch.Tensor: # Shape (2, 7, 16, 16): a change of the code for one standard deviation
     "The directions of a generator; raises `ValueError` if its weights are damaged."
     found = load_weights(find(card).makes['codec'], 'directions')
     return torch.stack([found[name] for name in DIRECTIONS])
@@ -43,7 +43,7 @@ def load_directions(card=CARD)->torch.Tensor: # Shape (2, 8, 16, 16): a change o
 @dataclasses.dataclass(frozen=True)
 class Place:
     "Noise and request of some pictures."
-    noise: torch.Tensor  # (n, 8, 16, 16)
+    noise: torch.Tensor  # (n, 7, 16, 16)
     condition: dict      # as `as_condition` gives it, n of each
     along: torch.Tensor  # how far along `DIRECTIONS`, standard deviations, (n, 2)
     own: torch.Tensor = None  # of one picture: its mask, for sliders

@@ -1,8 +1,8 @@
 "What moves in JupyterLab; needs anywidget and ipywidgets."
 from .latent_walk import LatentWalk, static_walk
-from .picture_walk import PictureWalk
+from .picture_walk import PictureWalk, static_pictures
 from .saliency_explorer import SaliencyExplorer
 from .training_bench import TrainingBench
 from .turing_test import ClassBoard, TuringTest
 
-__all__ = ["ClassBoard", "LatentWalk", "PictureWalk", "SaliencyExplorer", "TrainingBench", "TuringTest", "static_walk"]
+__all__ = ["ClassBoard", "LatentWalk", "PictureWalk", "SaliencyExplorer", "TrainingBench", "TuringTest", "static_pictures", "static_walk"]

@@ -1,4 +1,4 @@
 "Why a network says what it says, and whether that is true; needs captum."
-from .attribution import attribute
+from .pictures import attribute
 
 __all__ = ["attribute"]
