@@ -25,6 +25,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
 from torch import nn
 
 from ..classifiers.declared import Declared, declared
+from ..classifiers.picture_net import PictureNet
 from ..classifiers.resnet import load_classifier, network_input
 from ..generators.pulse2pulse import make_ecgs
 from ..records.writing import written_whole
@@ -155,6 +156,8 @@ class SaliencyExplorer(anywidget.AnyWidget):
         network = load_classifier(model) if isinstance(model, str) else model
         if not isinstance(network, nn.Module):
             raise TypeError(f"model is a name or a torch.nn.Module; got {type(network).__name__}")
+        if isinstance(network, PictureNet):
+            raise ValueError("the explorer shows ECGs, and this network reads pictures; see xai.pictures.draw_maps")
         if len(getattr(network, 'classes', ['?'])) == 0:
             raise ValueError(
                 "the explorer shows networks with classes, such as 'superclass'; "
