@@ -20,9 +20,10 @@ from ..catalogue.weights import load_weights
 from ..records.devices import built, undisturbed
 from .picture_flow import PictureCodec, PictureFlow, draw_pictures, load_flow, outline
 
-# %% ../../nbs/generators/08_finer_pictures.ipynb #6f6fb9fe
+# %% ../../nbs/generators/08_finer_pictures.ipynb #ade5467a
 LARGE = 256  # pixels, rows and columns
 
+# %% ../../nbs/generators/08_finer_pictures.ipynb #6f6fb9fe
 class Finer(nn.Module):
     "The decoder's last features, (n, 48, 64, 64), and its pictures, (n, 3, 128, 128), to pictures (n, 3, 256, 256)."
 

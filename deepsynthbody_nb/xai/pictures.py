@@ -80,6 +80,7 @@ def _region_ablation(v, task):
         found.append(each/size)
     return torch.cat(found)
 
+# %% ../../nbs/xai/06_pictures.ipynb #78e171a8
 _SHARED = ('saliency', 'input_x_gradient', 'integrated_gradients', 'smooth_grad', 'deep_lift', 'gradient_shap',
            'random')
 PICTURE_METHODS = {name: attribution.METHODS[name] for name in _SHARED} | dict(
@@ -224,9 +225,10 @@ def score_maps(
                          ranking=float((ranks - inside*(inside + 1)/2)/(inside*outside)), size=float(place.mean())))
     return pd.DataFrame(rows)
 
-# %% ../../nbs/xai/06_pictures.ipynb #aa45844f
+# %% ../../nbs/xai/06_pictures.ipynb #dfda07a2
 SQUARE = 8  # pixels
 
+# %% ../../nbs/xai/06_pictures.ipynb #aa45844f
 def square_sums(
     attribution:xr.DataArray, # From `attribute`, for pictures whose sides are multiples of `SQUARE`
 )->np.ndarray: # (record, squares)
