@@ -7,7 +7,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_flow.h
 # %% auto #0
 __all__ = ['SIZE', 'CODE', 'FAR', 'CENTRES', 'SCALES', 'STEPS', 'GUIDANCE', 'GUIDED', 'TOGETHER', 'CARD', 'Residual',
            'outline_code', 'outline', 'PictureCodec', 'as_condition', 'place_of', 'placed', 'Told', 'Attention',
-           'PictureVelocity', 'PictureFlow', 'as_pictures', 'draw_pictures', 'load_flow', 'draw']
+           'PictureVelocity', 'PictureFlow', 'as_pictures', 'as_channels', 'draw_pictures', 'load_flow', 'draw']
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #b9599458
 import functools
@@ -54,7 +54,7 @@ def outline_code(
     inside = masks.cpu().numpy()
     far = [distance_transform_edt(m) - distance_transform_edt(~m) if m.any() else 0*m - FAR for m in inside]
     far = torch.from_numpy(np.stack(far)).float().clamp(-FAR, FAR)[:, None]
-    return (F.avg_pool2d(far, SIZE//CODE[1]) + .6*FAR)/(.55*FAR)
+    return (F.avg_pool2d(far, SIZE//CODE[1]) + .6*FAR)/(.55*FAR)              # mean about 0, deviation about 1
 
 def outline(
     code:torch.Tensor, # Shape (n, 1, 16, 16)
@@ -82,8 +82,11 @@ class PictureCodec(nn.Module):
             *_larger(160, 80), Residual(80), Residual(80),
             *_larger(80, 48), Residual(48), nn.GroupNorm(8, 48), nn.SiLU(), *_larger(48, 3))
 
+    def encode_colours(self, x): # pictures, shape (n, 3, 128, 128), to their part of the code
+        return self.norm(self.encoder(x))
+
     def encode(self, x): # pictures with masks to codes
-        return torch.cat([self.norm(self.encoder(x[:, :3])), outline_code(x[:, 3] > 0).to(x)], 1)
+        return torch.cat([self.encode_colours(x[:, :3]), outline_code(x[:, 3] > 0).to(x)], 1)
 
     def decode(self, z): # codes to pictures; in the fourth channel the polyp is above 0
         return torch.cat([self.decoder(z[:, :-1]), outline(z[:, -1:])], 1)
@@ -133,22 +136,27 @@ def placed(
     mask:np.ndarray, # (rows, columns), bool
     size:float=None, down:float=None, right:float=None, # Shares of the picture; its own where not given
 )->np.ndarray: # Same shape
-    "A mask enlarged or shrunk, and moved; an ellipse of a tenth of the picture for an empty one."
+    """A mask enlarged or shrunk, and moved; an ellipse of a tenth of the picture for an empty one.
+
+    Where a whole part of it would lie outside of the picture, only the largest part is moved."""
+    from scipy.ndimage import label
     rows, columns = np.mgrid[:mask.shape[0], :mask.shape[1]] + .5
     rows, columns = rows/mask.shape[0], columns/mask.shape[1]
     if not mask.any():
         mask = np.hypot(rows - .5, 1.2*(columns - .5)) < .195
-    middle = rows[mask].mean(), columns[mask].mean()
+    middle, (parts, several) = (rows[mask].mean(), columns[mask].mean()), label(mask)
     size = mask.mean() if size is None else size
     to = middle[0] if down is None else down, middle[1] if right is None else right
-    scale, out = math.sqrt(size/mask.mean()), mask
+    scale, seen = math.sqrt(size/mask.mean()), parts
     for _ in range(6):                                                       # larger, if a part lies outside
         at = [np.floor((m + (side - t)/scale)*n).astype(int)
               for m, t, side, n in zip(middle, to, (rows, columns), mask.shape, strict=True)]
         inside = np.all([(a >= 0) & (a < n) for a, n in zip(at, mask.shape, strict=True)], 0)
-        out = inside & mask[at[0].clip(0, mask.shape[0] - 1), at[1].clip(0, mask.shape[1] - 1)]
-        scale *= math.sqrt(size/max(out.mean(), size/2))
-    return out
+        seen = inside*parts[at[0].clip(0, mask.shape[0] - 1), at[1].clip(0, mask.shape[1] - 1)]
+        scale *= math.sqrt(size/max((seen > 0).mean(), size/2))
+    if len(np.unique(seen[seen > 0])) < several and several > 1:
+        return placed(parts == 1 + np.bincount(parts[mask])[1:].argmax(), size, *to)
+    return seen > 0
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #0d1168e6
 class Told(nn.Module):
@@ -290,6 +298,13 @@ def as_pictures(
     "Colours and masks with their names."
     values = decoded.float().cpu().movedim(1, -1).numpy()
     return paired(as_image(((values[..., :3] + 1)/2).clip(0, 1)), as_mask(values[..., 3] > 0))
+
+def as_channels(
+    pair:xr.Dataset, # `image` (record, y, x, channel) in colour and `mask` (record, y, x)
+)->torch.Tensor: # Shape (n, 4, rows, columns), from -1 to 1: as the codec encodes
+    "What `as_pictures` took, from pictures."
+    values = np.concatenate([pair.image.values*2 - 1, (pair.mask.values > 0)[..., None]*2. - 1], -1)
+    return torch.from_numpy(values).float().movedim(-1, 1)
 
 @undisturbed()
 def draw_pictures(
