@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..classifiers.picture_net import in_another_light, mirrored
 from ..records.arguments import whole
 from ..records.chance import stream
 from ..records.devices import undisturbed
@@ -51,12 +52,8 @@ def _seen(images, masks, rows, draw):
     "A batch as the network sees it while it learns."
     x = torch.from_numpy(images[rows]).movedim(-1, 1)/(255 if images.dtype == np.uint8 else 1)
     y = torch.from_numpy(masks[rows]).float()
-    flips = torch.rand(len(rows), 2, generator=draw) < .5
-    for k, (down, across) in enumerate(flips.tolist()):
-        sides = [side for side, turned in ((-2, down), (-1, across)) if turned]
-        x[k], y[k] = x[k].flip(sides), y[k].flip(sides)
-    light, tint = (torch.randn(len(rows), channels, 1, 1, generator=draw) for channels in (1, 3))
-    return (x*torch.exp(.12*light + .06*tint)).clamp(0, 1), y
+    turned = torch.rand(len(rows), 2, generator=draw) < .5
+    return in_another_light(mirrored(x, turned), draw), mirrored(y, turned)
 
 @undisturbed(gradients=True)
 def train_outliner(

@@ -15,6 +15,7 @@ import xarray as xr
 
 from ..images.pixels import as_image
 from ..records.arguments import between, whole
+from ..records.arrays import named
 from ..records.chance import stream
 from ..records.devices import undisturbed
 from ..records.provenance import edited
@@ -64,7 +65,7 @@ def restyled(
     if 'channel' not in image.dims or look.shape[-3:] != image.shape[-3:]:
         raise ValueError("the look of one colour picture goes to others of its size; "
                          f"got {image.shape} and {look.shape}; resize or to_colour help")
-    several = image if 'record' in image.dims else image.expand_dims('record')
+    several = named(image)
     before = torch.from_numpy(np.moveaxis(several.values, -1, 1).copy())
     wanted = torch.from_numpy(np.moveaxis(np.broadcast_to(look.values, several.shape), -1, 1).copy())
     found = []

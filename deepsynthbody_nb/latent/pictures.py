@@ -131,8 +131,7 @@ def inverted(
     pair = paired(image, np.zeros(image.shape[:-1], bool)) if pair is None else paired(pair)
     pair = resize(pair.expand_dims('record') if 'record' not in pair.dims else pair, picture_flow.SIZE)
     flow, n = load_flow('cpu', card), pair.sizes['record']
-    channels = np.concatenate([pair.image.values*2 - 1, pair.mask.values[..., None]*2. - 1], -1)
-    z, c = flow.codec.encode(torch.from_numpy(channels).float().movedim(-1, 1)), as_condition(condition, n)
+    z, c = flow.codec.encode(picture_flow.as_channels(pair)), as_condition(condition, n)
     for k in reversed(range(steps)):                                         # the midpoint rule
         def velocity(z, when):
             return flow.velocity(z, torch.full((n,), when/steps), c)

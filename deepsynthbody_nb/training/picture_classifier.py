@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..classifiers.picture_net import PictureNet
+from ..classifiers.picture_net import PictureNet, in_another_light, mirrored
 from ..records.arguments import whole
 from ..records.chance import numpy_stream, stream
 from ..records.devices import undisturbed
 from .averaging import running_mean
+from .frames import in_the_dark
 
 # %% ../../nbs/training/25_picture_classifier.ipynb #5c7e4f32
 def pairs_of_parts(
@@ -38,7 +39,7 @@ def pairs_of_parts(
                 y, left = draw.integers(x.shape[-1] + 1 - side, size=2)
                 part = x[..., y:y + side, left:left + side]
                 share = float((part[0, 3] > 127).float().mean())
-                if (share == 0 or share > .06) and (part[0, :3].amax(0) < 22).float().mean() < .12:
+                if (share == 0 or share > .06) and not in_the_dark(part):
                     found.setdefault(share > 0, part)
                 if len(found) == 2:
                     small = F.interpolate(torch.cat([found[True], found[False]]), (size, size), mode='bilinear',
@@ -55,14 +56,11 @@ def _seen(parts, masks, rows, flips, draw):
     x = torch.from_numpy(parts[rows]).float()/255
     x = x.movedim(-1, 1) if x.ndim == 4 else x[:, None]
     y = torch.from_numpy(masks[rows]).float()[:, None] if masks is not None else torch.zeros_like(x[:, :1])
-    turned = torch.rand(len(rows), 2, generator=draw) < .5
-    for k, turns in enumerate(turned.tolist()):
-        each = zip((-2, -1), ('down', 'across'), turns, strict=True)
-        sides = [side for side, name, turn in each if turn and name in flips]
-        x[k], y[k] = x[k].flip(sides), y[k].flip(sides)
-    light, tint = (torch.randn(len(rows), channels, 1, 1, generator=draw) for channels in (1, x.shape[1]))
-    x = (x*torch.exp(.15*light + .06*tint)).clamp(0, 1)
-    return x.contiguous(memory_format=torch.channels_last), F.adaptive_avg_pool2d(y, -(-x.shape[2]//16))
+    may = torch.tensor([name in flips for name in ('down', 'across')])
+    turned = (torch.rand(len(rows), 2, generator=draw) < .5) & may
+    x = in_another_light(mirrored(x, turned), draw, .15)
+    place = F.adaptive_avg_pool2d(mirrored(y, turned), -(-x.shape[2]//16))
+    return x.contiguous(memory_format=torch.channels_last), place
 
 @undisturbed(gradients=True)
 def train_picture_net(
@@ -130,7 +128,6 @@ def calibrated(
     x = torch.from_numpy(parts).float()/255
     x = x.movedim(-1, 1) if x.ndim == 4 else x[:, None]
     network.slope.fill_(1.)
-    network.offset.fill_(0.)
     logits = torch.cat([network(part) for part in x.split(64)])
 
     def loss(slope):

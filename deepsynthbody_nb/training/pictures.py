@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..classifiers.picture_net import mirrored
 from ..evaluation.features import lite0_layers
 from ..generators.finer_pictures import Finer, last_features
 from ..generators.picture_flow import CENTRES, SIZE, PictureCodec, PictureVelocity, place_of
@@ -99,7 +100,7 @@ def train_codec(
     for k in kept.steps(steps):
         _at_rate(optimiser, 1e-3*min(1, (k + 1)/200, max(.02, 2*(1 - k/steps))))
         x, draw = _views(views, seed, k)
-        loss = picture_loss(codec.decoder(_noisy(codec.norm(codec.encoder(x)), draw)), x)
+        loss = picture_loss(codec.decoder(_noisy(codec.encode_colours(x), draw)), x)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
@@ -113,6 +114,31 @@ def _critic():
 
     return nn.Sequential(normed(3, 48, 4, 2, 1), nn.LeakyReLU(.2), normed(48, 96, 4, 2, 1), nn.LeakyReLU(.2),
                          normed(96, 160, 4, 2, 1), nn.LeakyReLU(.2), normed(160, 1, 3, 1, 1))
+
+def _duel(network, critic, batch, rate, steps, folder, name):
+    "Teach a network against a critic; `batch` gives a step's originals, copies and further loss. Its running mean."
+    mean = copy.deepcopy(network)
+    own = torch.optim.Adam(network.parameters(), rate, (.5, .9))
+    other = torch.optim.Adam(critic.parameters(), 4e-4, (.5, .9))
+    kept = Kept(folder, name, 50, network=network, mean=mean, critic=critic, own=own, other=other)
+    for k in kept.steps(steps):
+        fade = min(1, .02 + 2.5*(1 - k/steps))
+        _at_rate(own, rate*fade)
+        _at_rate(other, 4e-4*fade)
+        x, found, more = batch(k)
+        apart = F.relu(1 - critic(x)).mean() + F.relu(1 + critic(found.detach())).mean()
+        other.zero_grad()
+        apart.backward()
+        other.step()
+        critic.requires_grad_(False)
+        loss = picture_loss(found, x) + more - WEIGHTS['critic']*min(1, k/60)*critic(found).mean()
+        own.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        own.step()
+        critic.requires_grad_(True)
+        running_mean(mean, network, min(.995, (k + 1)/(k + 10)))
+    return mean
 
 @undisturbed(gradients=True)
 def sharpen_codec(
@@ -129,45 +155,18 @@ def sharpen_codec(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         critic = _critic().to(memory_format=torch.channels_last)
-    mean = copy.deepcopy(codec.decoder)
-    own = torch.optim.Adam(codec.decoder.parameters(), 2e-4, (.5, .9))
-    other = torch.optim.Adam(critic.parameters(), 4e-4, (.5, .9))
-    kept = Kept(folder, 'sharper', 50, decoder=codec.decoder, mean=mean, critic=critic, own=own, other=other)
-    for k in kept.steps(steps):
-        fade = min(1, .02 + 2.5*(1 - k/steps))
-        _at_rate(own, 2e-4*fade)
-        _at_rate(other, 4e-4*fade)
+
+    def batch(k):
         x, draw = _views(views, seed, k)
         with torch.no_grad():
-            z = codec.norm(codec.encoder(x))
+            z = codec.encode_colours(x)
         found = codec.decoder(_noisy(z, draw))
-        apart = F.relu(1 - critic(x)).mean() + F.relu(1 + critic(found.detach())).mean()
-        other.zero_grad()
-        apart.backward()
-        other.step()
-        critic.requires_grad_(False)
-        hue = F.avg_pool2d(found - x, 16).abs().mean()
-        loss = picture_loss(found, x) + WEIGHTS['hue']*hue - WEIGHTS['critic']*min(1, k/60)*critic(found).mean()
-        own.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(codec.decoder.parameters(), 1.0)
-        own.step()
-        critic.requires_grad_(True)
-        running_mean(mean, codec.decoder, min(.995, (k + 1)/(k + 10)))
-    codec.decoder = mean
+        return x, found, WEIGHTS['hue']*F.avg_pool2d(found - x, 16).abs().mean()
+
+    codec.decoder = _duel(codec.decoder, critic, batch, 2e-4, steps, folder, 'sharper')
     return codec.eval().requires_grad_(False)
 
 # %% ../../nbs/training/24_pictures.ipynb #2a28b9fd
-def _mirrored(frames, seed, k, n=BATCH):
-    "A batch of frames, some of them mirrored, from -1 to 1, and what draws its noise."
-    draw = stream(seed, k, 59)
-    rows = torch.randint(len(frames), (n,), generator=draw).numpy()
-    x = torch.from_numpy(frames[np.sort(rows)]).movedim(-1, 1)[:, :3].float()/127.5 - 1
-    turned = torch.rand(n, 2, generator=draw) < .5
-    for row, (down, across) in enumerate(turned.tolist()):
-        x[row] = x[row].flip([side for side, turn in ((-2, down), (-1, across)) if turn])
-    return x, draw
-
 @undisturbed(gradients=True)
 def train_finer(
     codec:PictureCodec, # Left as it is
@@ -180,37 +179,23 @@ def train_finer(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         finer, critic = (net.to(memory_format=torch.channels_last) for net in (Finer(), _critic()))
-    mean = copy.deepcopy(finer)
-    own = torch.optim.Adam(finer.parameters(), 1e-3, (.5, .9))
-    other = torch.optim.Adam(critic.parameters(), 4e-4, (.5, .9))
-    kept = Kept(folder, 'finer', 50, finer=finer, mean=mean, critic=critic, own=own, other=other)
-    for k in kept.steps(steps):
-        fade = min(1, .02 + 2.5*(1 - k/steps))
-        _at_rate(own, 1e-3*fade)
-        _at_rate(other, 4e-4*fade)
-        x, draw = _mirrored(frames, seed, k)
+
+    def batch(k):
+        draw = stream(seed, k, 59)
+        rows = torch.randint(len(frames), (BATCH,), generator=draw).numpy()
+        x = torch.from_numpy(frames[np.sort(rows)]).movedim(-1, 1)[:, :3].float()/127.5 - 1
+        x = mirrored(x, torch.rand(BATCH, 2, generator=draw) < .5)
         with torch.no_grad():
             small = F.interpolate(x, SIZE, mode='bilinear', antialias=True, align_corners=False)
-            codes = _noisy(codec.norm(codec.encoder(small.contiguous(memory_format=torch.channels_last))), draw)
-            features, pictures = last_features(codec, codes)
+            codes = codec.encode_colours(small.contiguous(memory_format=torch.channels_last))
+            features, pictures = last_features(codec, _noisy(codes, draw))
         top, left = (8*int(v) for v in torch.randint(5, (2,), generator=draw))         # of 64 places
-        features = features[..., top:top + 32, left:left + 32]
-        pictures = pictures[..., 2*top:2*top + 64, 2*left:2*left + 64]
         x = x[..., 4*top:4*top + 128, 4*left:4*left + 128].contiguous(memory_format=torch.channels_last)
-        found = finer(features, pictures)
-        apart = F.relu(1 - critic(x)).mean() + F.relu(1 + critic(found.detach())).mean()
-        other.zero_grad()
-        apart.backward()
-        other.step()
-        critic.requires_grad_(False)
-        loss = picture_loss(found, x) - WEIGHTS['critic']*min(1, k/60)*critic(found).mean()
-        own.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(finer.parameters(), 1.0)
-        own.step()
-        critic.requires_grad_(True)
-        running_mean(mean, finer, min(.995, (k + 1)/(k + 10)))
-    return mean.eval().requires_grad_(False)
+        found = finer(features[..., top:top + 32, left:left + 32],
+                      pictures[..., 2*top:2*top + 64, 2*left:2*left + 64])
+        return x, found, 0
+
+    return _duel(finer, critic, batch, 1e-3, steps, folder, 'finer').eval().requires_grad_(False)
 
 # %% ../../nbs/training/24_pictures.ipynb #f00874a0
 def _requests(masks, centres, place, draw):

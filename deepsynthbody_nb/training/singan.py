@@ -16,6 +16,7 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
+from ..generators.picture_flow import as_channels, as_pictures
 from ..images.pixels import as_image, as_mask, paired, resize
 from ..records.arguments import whole
 from ..records.chance import stream
@@ -56,8 +57,8 @@ def _enlarged(x, size):
     return F.interpolate(x, size, mode='bicubic', align_corners=False)
 
 def _from_noise(generators, sizes, noise, noises):
-    "Pictures of the last size from noises of every size."
-    x = torch.zeros_like(noises[0])
+    "Pictures of the last size from noises of every size; black without any."
+    x = torch.zeros(1, 4, 1, 1)
     for own, size, scale, z in zip(generators, sizes, noise, noises, strict=True):
         x = own(scale*z, _enlarged(x, size))
     return x
@@ -80,8 +81,7 @@ def train_singan(
     if 'record' in pair.dims or 'channel' not in pair.image.dims:
         raise ValueError(f"SinGAN learns from one colour image, dims (y, x, channel); this one has {pair.image.dims}")
     pair = resize(pair, side)
-    x = np.concatenate([pair.image.values*2 - 1, pair.mask.values[..., None].astype('float32').clip(0, 1)*2 - 1], -1)
-    x = torch.from_numpy(x).float().movedim(-1, 0)[None]
+    x = as_channels(pair.expand_dims('record'))
     count = 1 + round(np.log(side/16)/np.log(1.6))
     sizes = [(n, n) for n in np.geomspace(16, side, count).round().astype(int).tolist()]
     fixed = torch.randn(1, 4, *sizes[0], generator=stream(seed, 0, 67), dtype=torch.float32)
@@ -94,22 +94,18 @@ def train_singan(
             if generators:
                 own.load_state_dict(generators[-1].state_dict())
 
-        def noises(draw, upto=level + 1):
-            return [torch.randn(1, 4, *s, generator=draw, dtype=torch.float32) for s in sizes[:upto]]
+        def below(noises, smaller=sizes[:level], size=size, scales=tuple(noise)): # made by the smaller sizes
+            with torch.no_grad():
+                return _enlarged(_from_noise(generators, smaller, scales, noises[:len(smaller)]), size)
 
         still = [fixed, *[torch.zeros(1, 4, *s) for s in sizes[1:level + 1]]]
-        with torch.no_grad():
-            before = _from_noise(generators, sizes[:level], noise, still[:level]) if level else torch.zeros(1, 4, *size)
-            before = _enlarged(before, size)
+        before = below(still)
         noise.append(1. if not level else float(.3*((before - real)**2).mean().sqrt()))
         first, second = (torch.optim.Adam(net.parameters(), 1e-3, (.5, .99)) for net in (own, critic))
         for k in range(steps):
             draw = stream(seed, level*100_000 + k, 71)
-            with torch.no_grad():
-                z = noises(draw)
-                low = _enlarged(_from_noise(generators, sizes[:level], noise[:level], z[:level]), size) if level \
-                    else torch.zeros(1, 4, *size)
-            found = own(noise[level]*z[-1], low)
+            z = [torch.randn(1, 4, *s, generator=draw, dtype=torch.float32) for s in sizes[:level + 1]]
+            found = own(noise[level]*z[-1], below(z))
             apart = F.relu(1 - critic(real)).mean() + F.relu(1 + critic(found.detach())).mean()
             second.zero_grad()
             apart.backward()
@@ -146,6 +142,5 @@ def many_like(
         for level in range(same_from):
             noises[level] = torch.zeros_like(noises[level]) if level else singan.fixed
         found.append(_from_noise(singan.generators, singan.sizes, singan.noise, noises))
-    values = torch.cat(found).movedim(1, -1).numpy()
-    pair = paired(as_image(((values[..., :3] + 1)/2).clip(0, 1)), as_mask(values[..., 3] > 0))
-    return made(pair.assign_coords(record=np.arange(n)), 'SinGAN of one image', '1', seed)
+    pair = as_pictures(torch.cat(found)).assign_coords(record=np.arange(n))
+    return made(pair, 'SinGAN of one image', '1', seed)

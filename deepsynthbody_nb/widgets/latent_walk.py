@@ -498,6 +498,14 @@ def _frame(steering, seed, values, latent, row, start_row):
     )
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #07dfaee7
+def _shown(html, title, path):
+    "What shows itself as a notebook's output; with a path, written as a page of its own, too."
+    if path:
+        head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+        page = f'<!doctype html>\n<html lang="en">{head}\n<body>{html}</body></html>\n'
+        Path(path).write_text(page, encoding='utf-8')
+    return HTML(html)
+
 def static_walk(
     seed:int=0, # Seed of the start record
     controls=(
@@ -542,10 +550,4 @@ def static_walk(
         f"for (const host of document.querySelectorAll('.{name}:empty')) walk(host, {text})",
     )
     html = f'<div class="{name}"></div>\n<script type="module">\n{script}</script>'
-    if path:
-        Path(path).write_text(
-            '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" '
-            f'content="width=device-width"><title>{frames[0]["title"]}</title>\n<body>{html}</body></html>\n',
-            encoding='utf-8',
-        )
-    return HTML(html)
+    return _shown(html, frames[0]['title'], path)

@@ -23,8 +23,10 @@ from IPython.display import HTML
 
 from ..catalogue.shelf import find
 from ..images.files import write, write_mask
+from ..images.pixels import pair_bytes
 from ..latent.pictures import joined
 from ..records.arguments import all_of, whole
+from .latent_walk import _shown
 
 # %% ../../nbs/widgets/06_picture_walk.ipynb #cde350c9
 ENLARGED = 3  # pixels of the page for each of the picture's
@@ -159,8 +161,7 @@ def _well(self:PictureWalk, turn):
     if turn != self._turn:
         return
     x = self.x
-    pair = np.concatenate([np.rint(x.image.values*255), x.mask.values[..., None]*255.], -1).astype('uint8')
-    self._picture.value = picture_png(pair, self._outline.value)
+    self._picture.value = picture_png(pair_bytes(x), self._outline.value)
     share = 100*float(x.mask.mean())
     self._said.value = f'synthetic, {self._steering.card.name}, seed {self.seed}; polyp {share:.1f} % of the picture'
 
@@ -236,9 +237,8 @@ said.textContent = data.said[0]
 def _jpeg(x):
     "A picture with the outline of its mask, as text."
     from PIL import Image
-    pair = np.concatenate([np.rint(x.image.values*255), x.mask.values[..., None]*255.], -1).astype('uint8')
     made = io.BytesIO()
-    Image.open(io.BytesIO(picture_png(pair))).convert('RGB').save(made, 'jpeg', quality=82)
+    Image.open(io.BytesIO(picture_png(pair_bytes(x)))).convert('RGB').save(made, 'jpeg', quality=82)
     return base64.b64encode(made.getvalue()).decode()
 
 def static_pictures(
@@ -265,8 +265,4 @@ def static_pictures(
     text = json.dumps(data).replace('</', '<\\/')
     html = _PAGE.replace('NAME', f'pictures-{zlib.crc32(text.encode()):08x}').replace('DATA', text)
     html = html.replace('ALT', f'a synthetic endoscopy picture with the outline of its polyp, seed {seed}')
-    if path:
-        head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{card.name}</title>'
-        whole_page = f'<!doctype html>\n<html lang="en">{head}\n<body>{html}</body></html>\n'
-        Path(path).write_text(whole_page, encoding='utf-8')
-    return HTML(html)
+    return _shown(html, card.name, path)

@@ -384,6 +384,9 @@ def _answered(model, values, factor):
         with torch.no_grad():
             out = answer(model, values[:1].to(_device(model)), factor)
     except (RuntimeError, TypeError) as e:
+        said = f"of the shape {tuple(values[:1].shape)}, {values.dtype}: {' '.join(str(e).split())[:200]}"
+        if values.ndim == 4:
+            raise ValueError(f"the network cannot take pictures {said}") from e
         channels = first_channels(model)
         if channels not in (None, values.shape[1]):
             raise ValueError(
@@ -391,10 +394,7 @@ def _answered(model, values, factor):
                 "with to_leads(x, ...), "
                 "or say once which it reads: classifiers.declared.declared(network, leads=..., rate=...)"
             ) from e
-        raise ValueError(
-            f"the network cannot take an ECG of the shape {tuple(values[:1].shape)}, {values.dtype}: "
-            f"{' '.join(str(e).split())[:200]}"
-        ) from e
+        raise ValueError(f"the network cannot take an ECG {said}") from e
     if not isinstance(out, torch.Tensor):
         what = (
             f"a {type(out).__name__} of {len(out)}"

@@ -19,6 +19,7 @@ from ..classifiers.picture_net import picture_input
 from ..generators.picture_flow import draw
 from ..images.pixels import as_image
 from ..records.arguments import one_of
+from ..records.arrays import named
 from . import attribution
 from .attribution import _checked, _device, _explained, _output, _quiet, _Task, _wash
 from .faithfulness import PARTS, randomised, rank_correlation
@@ -93,17 +94,6 @@ def _pictured(x):
         return {'y', 'x'} <= set(x.dims)
     return np.ndim(x) == 4 or np.ndim(x) == 3 and np.shape(x)[-1] == 3
 
-def _taken(model, values):
-    "Raise `ValueError` where a network cannot take pictures."
-    try:
-        with torch.no_grad():
-            out = model(values[:1].to(_device(model)))
-    except (RuntimeError, TypeError) as e:
-        raise ValueError(f"the network cannot take pictures of the shape {tuple(values[:1].shape)}, {values.dtype}: "
-                         f"{' '.join(str(e).split())[:200]}") from e
-    if not isinstance(out, torch.Tensor):
-        raise ValueError(f"a network answers with one tensor; this one returned a {type(out).__name__}")
-
 def attribute(
     model:torch.nn.Module, # From `load_classifier`, or any: pictures (n, channels, y, x), signals (n, leads, time)
     x, # Pictures as `as_image` takes them, or a dataset with `image`; or ECGs as `as_ecg` takes them
@@ -128,7 +118,7 @@ def attribute(
         raise ValueError(f"{', '.join(options)}: for signals, not for pictures")
     run = method if callable(method) else PICTURE_METHODS[one_of('method', method, PICTURE_METHODS)]
     image = as_image(x.image if isinstance(x, xr.Dataset) else x)
-    several = image if 'record' in image.dims else image.expand_dims('record')
+    several = named(image)
     baseline = PICTURE_BASELINES[0] if baseline is None else baseline
     if isinstance(baseline, str):
         compared = picture_baseline(several, baseline)
@@ -141,7 +131,6 @@ def attribute(
     was_training = model.training
     model.eval()
     try:
-        _taken(model, values)
         output, found, device = _output(model, target, values, None), [], _device(model)
         for k in range(0, len(values), batch_size):
             part, base = values[k:k + batch_size].to(device), other[k:k + batch_size].to(device)
@@ -164,8 +153,7 @@ def smoothed(
     "Maps added up over colours, and smoothed."
     from scipy.ndimage import gaussian_filter
     total = attribution.sum('channel') if 'channel' in attribution.dims else attribution
-    total = total if 'record' in total.dims else total.expand_dims('record')
-    return gaussian_filter(total.values, (0, pixels, pixels))
+    return gaussian_filter(named(total).values, (0, pixels, pixels))
 
 def draw_maps(
     x, # Pictures, or a dataset of image and mask, with records
@@ -210,7 +198,7 @@ def score_maps(
     mask, # (record, y, x), where the truth lies
 )->pd.DataFrame: # One row a record: pointing, mass, ranking, size (the mask's share)
     "Does a map lie on the truth? Raises `ValueError` where shapes differ, or a mask is empty or full."
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
     own, true = smoothed(attribution), np.asarray(mask) > 0
     if own.shape != true.shape:
         raise ValueError(f"maps and masks are of the same pictures; got {own.shape} and {true.shape}")
@@ -219,10 +207,8 @@ def score_maps(
     rows = []
     for one, place in zip(own, true, strict=True):
         most, positive = np.unravel_index(one.argmax(), one.shape), one.clip(0)
-        inside, outside = place.sum(), (~place).sum()
-        ranks = rankdata(one.ravel())[place.ravel()].sum()
         rows.append(dict(pointing=float(place[most]), mass=float(positive[place].sum()/max(positive.sum(), 1e-12)),
-                         ranking=float((ranks - inside*(inside + 1)/2)/(inside*outside)), size=float(place.mean())))
+                         ranking=roc_auc_score(place.ravel(), one.ravel()), size=float(place.mean())))
     return pd.DataFrame(rows)
 
 # %% ../../nbs/xai/06_pictures.ipynb #dfda07a2
