@@ -70,7 +70,15 @@ def _image(makes, leads):
         return (image,)
     return image, Variable('mask', ('y', 'x'), shape[:2], 'uint8', None, '', {}, {})
 
-KINDS = {'ecg': _ecg, 'image': _image}        # of `makes`, and the names of leads
+def _body(makes, leads):
+    "An ECG with pulse and breath, in thousandths, and where beats and pulses begin."
+    (ecg,), n = _ecg(makes, leads), makes['samples']
+    kept = dict(units='1', sampling_rate=makes['rate'])
+    curves = [Variable(name, ('time',), (n,), 'int16', 1000, '/1000', kept, {}) for name in ('ppg', 'respiration')]
+    marks = [Variable(name, ('time',), (n,), 'int8', None, '', {}, {}) for name in ('beat', 'pulse')]
+    return ecg, *curves, *marks
+
+KINDS = {'ecg': _ecg, 'image': _image, 'body': _body}        # of `makes`, and the names of leads
 
 # %% ../../nbs/bulk/00_formats.ipynb #c4e7ac55
 GROUP = 50                                    # records computed, written and resumed together

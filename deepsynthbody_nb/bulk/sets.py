@@ -42,6 +42,8 @@ def make_group(
     x = draw_records(own.card, len(ids), own.seed, ids[0], each=own.requests(ids), many=True)
     if own.kind == 'ecg':
         x = to_leads(x, own.leads)
+    elif own.leads:
+        x = x.sel(lead=list(own.leads))
     return own.kept(x, f'records {ids[0]} to {ids[-1]}')
 
 def _keep_group(folder, own, group):
