@@ -132,6 +132,7 @@ def inverted(
     pair = resize(pair.expand_dims('record') if 'record' not in pair.dims else pair, picture_flow.SIZE)
     flow, n = load_flow('cpu', card), pair.sizes['record']
     z, c = flow.codec.encode(picture_flow.as_channels(pair)), as_condition(condition, n)
+    c |= dict(mask=torch.from_numpy(pair.mask.values > 0)[:, None].float(), masked=torch.ones(n))
     for k in reversed(range(steps)):                                         # the midpoint rule
         def velocity(z, when):
             return flow.velocity(z, torch.full((n,), when/steps), c)
@@ -151,17 +152,15 @@ class PictureSteering(Steering):
 
     def start(self, seed):
         place = places(1, seed)
-        return dataclasses.replace(place, own=self._own(place))
-
-    def _own(self, place):
-        return self.decode(place).mask.values[0] > 0
+        known = load_flow('cpu', self.card).outlined(place.noise, place.condition)
+        return dataclasses.replace(place, condition=known, own=known['mask'][0, 0].numpy() > 0)
 
     def move(self, latent, values):
         n, each = self._each(latent, values)
         moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in each.items()}
         condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
         if any(moved[name].any() for name in PLACED if name in moved):
-            own = self._own(latent) if latent.own is None else latent.own
+            own = latent.condition['mask'][0, 0].numpy() > 0 if latent.own is None else latent.own
             steps = torch.stack([moved.get(name, torch.zeros(n)) for name in PLACED], 1)
             masks = [self._moved(own, *step) for step in steps.tolist()]
             condition |= dict(mask=torch.from_numpy(np.stack(masks)).float()[:, None], masked=torch.ones(n),
