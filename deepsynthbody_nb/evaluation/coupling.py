@@ -46,7 +46,7 @@ def coupling(
         found['coherence'] = max(share[near] for _, share in together)
         swing = np.exp(-2j*np.pi*rate.breaths_bpm/60*np.arange(len(heart['ecg_height']))/MODULATION_HZ)
         height = other['pulse_height']/np.median(other['pulse_height'])
-        parts = np.abs([np.mean((part - part.mean())*wave) for part, wave in
-                        zip(np.array_split(height, int(seconds//32)), np.array_split(swing, int(seconds//32)), strict=True)])
-        found['height_sway'] = 2*parts.mean()
+        pieces = [np.array_split(v, int(seconds//32)) for v in (height, swing)]
+        sizes = [abs(np.mean((part - part.mean())*wave)) for part, wave in zip(*pieces, strict=True)]
+        found['height_sway'] = 2*np.mean(sizes)
     return pd.Series(found)

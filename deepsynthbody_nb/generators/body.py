@@ -39,7 +39,7 @@ USUAL_DELAY_S = .22  # from QRS onset to a pulse's onset at the finger; .12 s ea
 
 # %% ../../nbs/generators/10_body.ipynb #18ed5e80
 class PulseCodec(nn.Module):
-    "Shapes (n, 48), sizes and delays (n,) to numbers (n, 12) in standard deviations, and back; and what people are like."
+    "Shapes (n, 48), sizes and delays (n,) to numbers (n, 12), and back; and what people are like."
 
     def __init__(self):
         super().__init__()
@@ -411,7 +411,8 @@ def as_body(
     "Records with their names. `beat` and `pulse` are 1 where a QRS complex and a pulse begin, 2 at an ectopic one."
     values = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     time = time_axis(values['ppg'].shape[-1], rate)
-    arrays = {name: (('record', 'lead', 'time') if name == 'ecg' else ('record', 'time'), v) for name, v in values.items()}
+    dims = {3: ('record', 'lead', 'time'), 2: ('record', 'time')}
+    arrays = {name: (dims[v.ndim], v) for name, v in values.items()}
     x = xr.Dataset(arrays, dict(record=np.arange(len(parts)), lead=list(LEADS_8), time=time))
     for name, units in dict(ecg='mV', ppg='1', respiration='1').items():
         x[name].attrs.update(units=units, sampling_rate=rate)
@@ -469,5 +470,5 @@ def follow(
     marks, places = np.zeros(len(times), 'int8'), np.rint([(b.onset - times[0])*rate for b in beats]).astype(int)
     marks[places[(places >= 0) & (places < len(times))]] = 1
     out = np.interp(times, at, .5 - .5*swing)
-    noise = _pulse_noise((seed, record), float(times[0]), len(times), round(rate))
-    return dict(ppg=(_pulse_values(beats, times) + noise).astype('float32'), respiration=out.astype('float32'), pulse=marks)
+    wave = _pulse_values(beats, times) + _pulse_noise((seed, record), float(times[0]), len(times), round(rate))
+    return dict(ppg=wave.astype('float32'), respiration=out.astype('float32'), pulse=marks)

@@ -61,7 +61,7 @@ def modulations(
 def breath_in_heights(
     r_peaks_s, r_heights, # Times (s) and heights of R waves, at least eight
     seconds:float, # Length of the record
-)->tuple: # At each R wave: the breath, swinging about 0 with a size of about 1, and its slope likewise; size of the swing
+)->tuple: # At each R wave the breath and its slope, swinging about 0 with a size of about 1; size of the swing
     "The breath at each heartbeat, from what it does to the ECG; the size is a share of the usual height."
     at, known = np.asarray(r_peaks_s, float), _even(r_peaks_s, r_heights, seconds)
     if known is None:

@@ -85,7 +85,7 @@ def pulses_of(
 
 # %% ../../nbs/training/27_body.ipynb #f6560086
 def _spread(values): # a square matrix that makes normal numbers spread as some rows do
-    values = torch.as_tensor(np.array(values), dtype=torch.float64)
+    values = torch.as_tensor(values, dtype=torch.float64)
     apart = values - values.mean(0)
     eigen, vectors = torch.linalg.eigh(apart.T@apart/max(len(values) - 1, 1))
     return values.mean(0).float(), (vectors*eigen.clamp(min=0).sqrt()).float()
@@ -106,7 +106,8 @@ def learn_people(
     codec.sd.copy_(every.std(0))
     told = [(one - codec.middle)/codec.sd for one in told]
     styles = torch.stack([one[:, :AXES].mean(0) for one in told])
-    for name, values in dict(style=styles, sway=np.log([[max(v, 1e-3) for v in sways.values()] for _, sways in people])).items():
+    sizes = np.log([[max(v, 1e-3) for v in sways.values()] for _, sways in people])
+    for name, values in dict(style=styles.numpy(), sway=sizes).items():
         mean, spread = _spread(values)
         getattr(codec, f'{name}_mean').copy_(mean)
         getattr(codec, f'{name}_spread').copy_(spread)
@@ -134,7 +135,8 @@ def train_body(
     for k, ((rows, sways), own) in enumerate(zip(people, told, strict=True)):
         use = np.flatnonzero(rows['follows'])
         style = own[:, :AXES].mean(0).expand(len(use), -1)
-        known.append(what_is_known(rows['rr'][use], rows['breath'][use], [sways['height']]*len(use), style, own[use - 1]))
+        sway = [sways['height']]*len(use)
+        known.append(what_is_known(rows['rr'][use], rows['breath'][use], sway, style, own[use - 1]))
         numbers.append(torch.cat([own[use, :AXES] - style, own[use, AXES:]], 1))
         person.append(torch.full((len(use),), k))
     known, numbers, person = torch.cat(known), torch.cat(numbers).clamp(-4, 4), torch.cat(person)

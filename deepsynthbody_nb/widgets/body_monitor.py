@@ -19,14 +19,15 @@ import traitlets
 from IPython.display import HTML
 
 from ..catalogue.shelf import find
-from ..generators.body import RANGES, Stream, as_condition, load_body, person, stretch
+from ..generators.body import RANGES, Stream, as_condition, person, stretch
 from ..records.arguments import between, seed_or_drawn
 
 # %% ../../nbs/widgets/07_body_monitor.ipynb #31c26448
 SLIDERS = dict(heart_rate_bpm=('Heart rate', 1), respiratory_rate_bpm=('Breaths', 1), breath_depth=('Depth', .1),
-               rsa_ms=('Sinus arrhythmia, ms', 5), ectopic_per_min=('Ectopic beats', 1), stiffness=('Stiff vessels', .1),
-               motion=('Motion', .1))
-REST = dict(heart_rate_bpm=68, respiratory_rate_bpm=13, breath_depth=1, rsa_ms=70, ectopic_per_min=0, stiffness=.4, motion=0)
+               rsa_ms=('Sinus arrhythmia, ms', 5), ectopic_per_min=('Ectopic beats', 1),
+               stiffness=('Stiff vessels', .1), motion=('Motion', .1))
+REST = dict(heart_rate_bpm=68, respiratory_rate_bpm=13, breath_depth=1, rsa_ms=70, ectopic_per_min=0, stiffness=.4,
+            motion=0)
 PRESETS = {'At rest': {}, 'Hold the breath': dict(breath_depth=0),
            'Exercise': dict(heart_rate_bpm=135, respiratory_rate_bpm=32, breath_depth=1.7, rsa_ms=10, motion=.4),
            'Deep and slow': dict(respiratory_rate_bpm=6, breath_depth=1.8, rsa_ms=180),
