@@ -1,7 +1,7 @@
 """What synthetic polyps are worth: usefulness, true masks, fidelity, copies.
 
     python benchmarks/polyps.py usefulness [ARM ...] [--save]
-    python benchmarks/polyps.py masks | fidelity | copies | choose | speed | league | attack [--save]
+    python benchmarks/polyps.py masks | fidelity | copies | choose | speed | league | attack | first [--save]
 
 Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES; frames are dealt by `training.frames.dealt`. Networks learn from
 the frames to learn from, or from synthetic pictures, and are judged on the frames to report on. `choose` tries settings
@@ -179,7 +179,16 @@ def attack():
     yield found.table.reset_index().round(4)
 
 
-JOBS = dict(league=league, attack=attack, usefulness=usefulness, masks=judged_masks, fidelity=fidelity, copies=copies, choose=choose, speed=speed)
+def first():
+    "The first 64 pictures of seed 0, as they come, to the card's first_64.jpg."
+    from deepsynthbody_nb.images.draw import draw_images
+    x = draw_pictures(load_flow(), 64, 0)
+    made = x.assign_attrs(provenance='synthetic', model='polyps', seed=0)
+    draw_images(made, columns=8, inches=1.1, titles=False).savefig(CARD/'first_64.jpg', dpi=110, pil_kwargs=dict(quality=85))
+    yield pd.DataFrame([dict(pictures=64, with_polyp=int(x.mask.any(('y', 'x')).sum()))])
+
+
+JOBS = dict(first=first, league=league, attack=attack, usefulness=usefulness, masks=judged_masks, fidelity=fidelity, copies=copies, choose=choose, speed=speed)
 
 if __name__ == '__main__':
     job, *names = [word for word in sys.argv[1:] if not word.startswith('--')]

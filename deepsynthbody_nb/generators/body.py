@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/body.html.md""
 
 # %% auto #0
 __all__ = ['PLACES', 'AXES', 'NUMBERS', 'SWAYS', 'USUAL_DELAY_S', 'RANGES', 'WORDS', 'RATES', 'TWITCHES', 'TWITCH', 'SECONDS',
-           'RATE', 'ALIKE', 'BEFORE_S', 'LATE_S', 'PulseCodec', 'PulseVelocity', 'BodyFlow', 'what_is_known',
+           'RATE', 'BEFORE_S', 'LATE_S', 'ALIKE', 'PulseCodec', 'PulseVelocity', 'BodyFlow', 'what_is_known',
            'Breathing', 'as_condition', 'Person', 'person', 'Beat', 'Stream', 'stretch', 'as_body', 'load_body', 'draw',
            'follow']
 
@@ -143,6 +143,8 @@ WORDS = dict(rhythm=('sinus', 'atrial fibrillation'), sex=('female', 'male'), no
 RATES = (125, 250, 500)  # Hz
 TWITCHES, TWITCH = 3, .4  # of a finger: a minute, and their size beside a pulse
 SECONDS, RATE = 60, 250  # of a record, if nothing else is said
+BEFORE_S = 6  # of a stream, before a record begins
+LATE_S = .3  # so far ahead of what is drawn are beats made
 ALIKE = .35  # of how beats differ in ten seconds is left, as here they come in any order
 
 # %% ../../nbs/generators/10_body.ipynb #fa11217b
@@ -227,9 +229,6 @@ class Beat:
     height:float          # of its pulse, 1 is usual
     pulse:np.ndarray      # its shape, (48,)
     level:float           # on which its pulse begins
-
-BEFORE_S = 6  # of a stream, before a record begins
-LATE_S = .3  # so far ahead of what is drawn are beats made
 
 class Stream:
     "Heartbeats of one person, one after the other; `settings` may change while it runs."
