@@ -149,3 +149,19 @@ def test_the_monitor_follows_its_sliders():
     for _ in range(60):
         curves, rates = live.next(**REST | PRESETS['Exercise'])
     assert np.isfinite(curves).all() and rates[0] > 115 and abs(rates[0] - rates[1]) <= 4 and rates[2] > 24
+
+
+def test_the_monitor_runs_in_jupyterlab(lab):
+    import nbformat
+    cell = nbformat.v4.new_code_cell('from deepsynthbody_nb.widgets import BodyMonitor\nBodyMonitor(seed=3)')
+    kernel = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), lab.folder/'monitor.ipynb')
+    notebook = lab.open('monitor.ipynb').run_all()
+    page, canvas = notebook.page, notebook.page.locator('.dsb-monitor canvas').first
+    canvas.wait_for(timeout=60_000)
+    beats = 'e => +(e.getAttribute("aria-label").match(/heart rate (\\d+)/) || [0, 0])[1]'
+    page.wait_for_function(f'e => {{ const n = ({beats})(e); return n > 45 && n < 95 }}', arg=canvas.element_handle(), timeout=60_000)
+    page.get_by_role('button', name='Exercise').click()
+    page.wait_for_function(f'e => ({beats})(e) > 110', arg=canvas.element_handle(), timeout=60_000)
+    drawn = canvas.evaluate('e => new Set(e.getContext("2d").getImageData(0, 0, e.width, e.height).data).size')
+    assert drawn > 20 and notebook.errors() == []

@@ -16,7 +16,10 @@ function monitor(host, known, ask, changed) {
     .dsb-monitor .said {color: #777; font-size: 12px}</style>`
   const canvas = host.appendChild(document.createElement('canvas'))
   canvas.setAttribute('role', 'img')
-  canvas.setAttribute('aria-label', 'ECG, pulse and breath of a synthetic body, with heart rate, pulse rate and breaths a minute')
+  const tell = ([heart, pulse, breath]) => canvas.setAttribute('aria-label',
+    `ECG, pulse and breath of a synthetic body; heart rate ${heart ?? 'unknown'}, pulse ${pulse ?? 'unknown'}, ` +
+    `breaths ${breath ?? 'none'} a minute`)
+  tell([])
   const buttons = host.appendChild(document.createElement('div')), sliders = host.appendChild(document.createElement('div'))
   const said = host.appendChild(document.createElement('div'))
   buttons.className = sliders.className = 'row'
@@ -50,7 +53,7 @@ function monitor(host, known, ask, changed) {
 
   const samples = SECONDS * RATE
   const seen = NAMES.map(() => new Float32Array(samples).fill(NaN))
-  let queue = [], asked = false, at = 0, carry = 0, last = null, numbers = {}
+  let queue = [], asked = false, at = 0, carry = 0, last = null, numbers = []
   const ranges = [[-.8, 1.8], [-.5, 1.7], [-.3, 1.8]]
 
   function draw() {
@@ -93,7 +96,7 @@ function monitor(host, known, ask, changed) {
         part.waves.forEach((wave, k) => { seen[k][at] = wave[part.from] })
         at = (at + 1) % samples
         carry -= 1
-        if (++part.from === part.waves[0].length) { numbers = part.numbers; queue.shift() }
+        if (++part.from === part.waves[0].length) { numbers = part.numbers; tell(numbers); queue.shift() }
       }
       if (carry > RATE) carry = 0
     }
