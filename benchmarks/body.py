@@ -9,10 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import neurokit2 as nk
 import numpy as np
 import pandas as pd
-from pulse import RATE, subjects
+from pulse import RATE, beats_of, subjects
 
 import deepsynthbody_nb.cardiovascular.pulse as pulse
 from deepsynthbody_nb.evaluation.coupling import coupling
@@ -23,12 +22,6 @@ from deepsynthbody_nb.signals.pulse import beat_of_each, find_pulses, measure_pu
 CARD = Path(__file__).resolve().parent.parent/'deepsynthbody_nb'/'weights'/'body'
 HELD = (4, 7, 10, 11, 27, 36, 45, 46)  # of 28, drawn by default_rng(22)
 SECONDS = 240
-
-
-def beats_of(ecg):
-    "R peaks (s) and their heights, of one lead at `RATE`."
-    r = np.asarray(nk.ecg_peaks(nk.ecg_clean(ecg, RATE), RATE)[1]['ECG_R_Peaks'], int)
-    return r/RATE, np.array([ecg[k] - ecg[max(0, k - 8):k + 1].min() for k in r])
 
 
 def people():
@@ -77,7 +70,7 @@ def breaths_in(x):
 
 
 def pulses_in(ppg):
-    "Aligned pulses, (n, 60): 20 samples before to 40 behind the onset's steepest, from 0 to 1."
+    "Pulses aligned at their onsets, (n, 90): 15 samples before to 75 behind, from 0 at the onset to 1."
     beats, found = find_pulses(ppg, RATE), []
     for onset, high in zip(beats.onset_s, beats.amplitude, strict=True):
         at = onset*RATE + np.arange(-15, 75)

@@ -29,6 +29,12 @@ def subjects():
         yield number, ecg, pulse, file
 
 
+def beats_of(ecg):
+    "R peaks (s) and their heights, of one lead at `RATE`."
+    r = np.asarray(nk.ecg_peaks(nk.ecg_clean(ecg, RATE), RATE)[1]['ECG_R_Peaks'], int)
+    return r/RATE, np.array([ecg[k] - ecg[max(0, k - 8):k + 1].min() for k in r])
+
+
 def matched(found, true, tolerance=.1):
     "F1 of times, each of which counts once."
     hits = i = j = 0
@@ -52,11 +58,10 @@ def main():
         theirs = {name: nk.ppg_findpeaks(cleaned, RATE, method=name)['PPG_Peaks']/RATE for name in ('elgendi', 'charlton')}
         for name, at in dict(ours=found.peak_s.to_numpy(), **theirs).items():
             beats.append(dict(subject=number, finder=name, f1=matched(np.asarray(at), file['ppg_peak_t'])))
-        r = nk.ecg_peaks(nk.ecg_clean(ecg, RATE), RATE)[1]['ECG_R_Peaks']
-        low = np.array([ecg[max(0, k - 8):k + 1].min() for k in r])
+        r, heights = beats_of(ecg)
         of = dict(seconds=len(ecg)/RATE)
         marks = dict(
-            ecg=modulations(r_peaks_s=r/RATE, r_heights=ecg[r] - low, **of),
+            ecg=modulations(r_peaks_s=r, r_heights=heights, **of),
             pulse=modulations(pulses=found, pulse=as_pulse(pulse, RATE), **of))
         marks['both'] = marks['ecg'] | marks['pulse']
         for start, stop, true, sure in zip(file['win_start'], file['win_end'], file['rr_ref'], file['rr_ref_ok'], strict=True):

@@ -74,7 +74,7 @@ def test_breathing_moves_the_intervals_by_what_was_asked():
     assert -.2 < slope < -.1, slope                                            # s per breath: in, the heart hurries
 
 
-def test_an_ectopic_beat_is_early_broad_and_weak():
+def test_an_ectopic_beat_is_early_and_weak():
     x = pulse.sample(3, seconds=60, seed=8, condition=dict(ectopic_per_min=8, heart_rate_bpm=70, noise='none'))
     early, weak, usual = [], [], []
     for record in range(3):

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..catalogue.door import Door, check_requests, marked, one_each
-from ..generators.body import RATE, RATES, SECONDS, draw, follow
+from ..generators.body import RATE, RATES, SECONDS, follow
 from ..records.arguments import between, one_of, seed_or_drawn, whole
 from ..records.provenance import comment_lines, made, sentence
 from ..records.writing import made_folder, written_whole
@@ -32,6 +32,11 @@ def _checked(n, seconds, rate, condition, generator):
     check_requests(card, each)
     return card, each
 
+def _drawn(card, seed, start, each, seconds, rate, leads):
+    draw = card.function('draw')
+    x = draw(len(each), seed, start, condition=each, card=card, seconds=seconds, rate=rate)
+    return with_leads(marked(x, card, seed, start, each), leads)
+
 def sample(
     n:int, # How many records
     *,
@@ -45,11 +50,10 @@ def sample(
     "Bodies as arrays; raises `ValueError` naming the argument that is wrong and what would be right."
     n, seed, names = whole('n', n, 0), seed_or_drawn(seed), lead_names(leads)
     card, each = _checked(n, seconds, rate, condition, generator)
-    x = draw(max(n, 1), seed, condition=each or None, card=card, seconds=seconds, rate=rate)
-    x = marked(x.isel(record=slice(n)), card, seed, 0, each)
+    x = _drawn(card, seed, 0, each or [{}], seconds, rate, names).isel(record=slice(n))
     for name in x.data_vars:
         x[name] = x[name].assign_attrs(x.attrs)
-    return with_leads(x, names)
+    return x
 
 def with_leads(
     x:xr.Dataset, # A body
@@ -161,7 +165,6 @@ def generate(
     card, each = _checked(n, seconds, rate, condition, generator)
     folder, written = made_folder(out_dir), []
     for k, request in enumerate(each, start):
-        x = draw(1, seed, k, condition=[request], card=card, seconds=seconds, rate=rate)
-        x = with_leads(marked(x, card, seed, k, [request]), names)
+        x = _drawn(card, seed, k, [request], seconds, rate, names)
         written.append(_write(x.isel(record=0), folder, k, format))
     return written

@@ -166,7 +166,7 @@ def as_condition(
 @dataclasses.dataclass
 class Person:
     "What stays the same in a record."
-    style:np.ndarray      # usual pulse, (10,)
+    style:np.ndarray      # usual pulse in vessels of middle stiffness, (10,)
     sways:dict            # share of the usual value that a usual breath moves, by name
     shapes:np.ndarray     # beats of the ECG, (beats, 8, 120), mV
     parts:np.ndarray      # lengths of their parts, (beats, 4), s
@@ -200,7 +200,6 @@ def person(
     settings = usual | request
     codec = body.codec
     style = codec.style_mean + codec.style_spread@torch.from_numpy(chance.normal(size=AXES)).float()
-    style = style + codec.stiff*(settings['stiffness'] - .5)
     spread = .6*codec.sway_spread@torch.from_numpy(chance.normal(size=len(SWAYS))).float()
     sways = dict(zip(SWAYS, (codec.sway_mean + spread).exp().tolist(), strict=True))
     if settings['rhythm'] == 'atrial fibrillation':
@@ -276,15 +275,16 @@ class Stream:
         swing:float, slope:float, # Of the breath at the beat, in usual breaths; 0 in the middle, above 0 when it is out
     )->tuple: # Onset (s), height, shape and level of the beat's pulse
         "The pulse of the beat that is being made."
-        usual, who = np.mean(self.intervals), self.who
+        usual, who, stiffer = np.mean(self.intervals), self.who, self.settings['stiffness'] - .5
+        style = who.style + self.body.codec.stiff.numpy()*np.float32(stiffer)
         known = what_is_known([[rr/usual, self.intervals[-1]/usual, self.intervals[-2]/usual]], [(swing, slope)],
-                              [who.sways['height']], who.style[None], self.before[None])
+                              [who.sways['height']], style[None], self.before[None])
         noise = torch.from_numpy(self.chance.normal(size=(1, NUMBERS))).float()
         numbers = self.body.next(noise, known)
         shape, size, delay = self.body.codec.decode(numbers)
         self.before, self.intervals = numbers[0].numpy(), [*self.intervals[1:], rr]
         self.drift = .7*self.drift + .7*who.sways['drift']*float(self.chance.normal())
-        delay = max(USUAL_DELAY_S - .12*(self.settings['stiffness'] - .5) + float(delay), .08)
+        delay = max(USUAL_DELAY_S - .12*stiffer + float(delay), .08)
         return self.at + delay, math.exp(float(size)), shape[0].numpy(), self.drift - who.sways['level']*swing
 
     @undisturbed()

@@ -46,7 +46,6 @@ class Place:
     noise: torch.Tensor  # (n, 7, 16, 16)
     condition: dict      # as `as_condition` gives it, n of each
     along: torch.Tensor  # how far along `DIRECTIONS`, standard deviations, (n, 2)
-    own: torch.Tensor = None  # of one picture: its mask, for sliders
 
     def __len__(self): # pictures, not fields
         return len(self.noise)
@@ -152,15 +151,17 @@ class PictureSteering(Steering):
 
     def start(self, seed):
         place = places(1, seed)
-        known = load_flow('cpu', self.card).outlined(place.noise, place.condition)
-        return dataclasses.replace(place, condition=known, own=known['mask'][0, 0].numpy() > 0)
+        return dataclasses.replace(place, condition=self._outlined(place))
+
+    def _outlined(self, place):
+        return load_flow('cpu', self.card).outlined(place.noise, place.condition)
 
     def move(self, latent, values):
         n, each = self._each(latent, values)
         moved = {name: torch.tensor(v, dtype=torch.float32).expand(n) for name, v in each.items()}
-        condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in latent.condition.items()}
+        condition = {name: v.expand(n, *v.shape[1:]).clone() for name, v in self._outlined(latent).items()}
         if any(moved[name].any() for name in PLACED if name in moved):
-            own = latent.condition['mask'][0, 0].numpy() > 0 if latent.own is None else latent.own
+            own = condition['mask'][0, 0].numpy() > 0
             steps = torch.stack([moved.get(name, torch.zeros(n)) for name in PLACED], 1)
             masks = [self._moved(own, *step) for step in steps.tolist()]
             condition |= dict(mask=torch.from_numpy(np.stack(masks)).float()[:, None], masked=torch.ones(n),
