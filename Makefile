@@ -27,7 +27,7 @@ help:
 	@touch $@
 
 .venv/dev: .venv/base
-	$(PIP) -e ".[lab,bulk,training,formats,evaluation,private,dev]"
+	$(PIP) -e ".[lab,bulk,training,formats,evaluation,video,private,dev]"
 	@$(COMPILE)
 	@touch $@
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pulse import RATE, beats_of, subjects
+from pulse import RATE, subjects
 
 import deepsynthbody_nb.cardiovascular.pulse as pulse
 from deepsynthbody_nb.evaluation.coupling import coupling
 from deepsynthbody_nb.signals.breath import breath_rate, modulations
 from deepsynthbody_nb.signals.leads import as_ecg
-from deepsynthbody_nb.signals.pulse import beat_of_each, find_pulses, measure_pulse
+from deepsynthbody_nb.signals.pulse import beat_of_each, find_pulses, measure_pulse, r_peaks
 
 CARD = Path(__file__).resolve().parent.parent/'deepsynthbody_nb'/'weights'/'body'
 HELD = (4, 7, 10, 11, 27, 36, 45, 46)  # of 28, drawn by default_rng(22)
@@ -29,19 +29,23 @@ def people():
         yield number, ecg[:SECONDS*RATE], ppg[:SECONDS*RATE], float(np.nanmedian(file['rr_ref'])), ecg
 
 
+def like(r, breaths):
+    "What to ask of a body so that it has a subject's rates."
+    rate = float(np.clip(60/np.median(np.diff(r)), 40, 150))
+    return dict(heart_rate_bpm=rate, respiratory_rate_bpm=float(np.clip(breaths, 5, 40)), rsa_ms=5.)
+
+
 def coupling_jobs():
     "Figures of coupling: real pairs, pairs that are not, pulses for real hearts, and whole bodies."
     own = list(people())
     for k, (number, ecg, ppg, breaths, _) in enumerate(own):
-        r, heights = beats_of(ecg)
+        r, heights = r_peaks(ecg, RATE)
         other = own[(k + 1) % len(own)][2]
-        rate = float(np.clip(60/np.median(np.diff(r)), 40, 150))
         follows = pulse.from_ecg(as_ecg(ecg[None].astype('float32'), RATE, ['II']), seed=number)
-        body = pulse.sample(1, seconds=SECONDS, seed=number, rate=RATE,
-                            condition=dict(heart_rate_bpm=rate, respiratory_rate_bpm=float(np.clip(breaths, 5, 40)), rsa_ms=5.))
+        body = pulse.sample(1, seconds=SECONDS, seed=number, rate=RATE, condition=like(r, breaths))
         pairs = {'real': (r, heights, ppg), 'shifted by 30 s': (r, heights, np.roll(ppg, 30*RATE)),
                  "somebody else's": (r, heights, other), 'pulse for a real heart': (r, heights, follows.ppg.values[0]),
-                 'body': (*beats_of(body.ecg.sel(lead='II').values[0].astype(float)), body.ppg.values[0])}
+                 'body': (*r_peaks(body.ecg.sel(lead='II').values[0], RATE), body.ppg.values[0])}
         for name, (at, high, wave) in pairs.items():
             row = coupling(at, high, wave.astype(float), RATE)
             sd = 1000*np.std(np.diff(at))
@@ -54,7 +58,7 @@ def rates():
         heart = float(np.random.default_rng(seed).uniform(max(55, 2.4*asked), 100))
         x = pulse.sample(1, seconds=120, seed=1000 + seed, rate=RATE,
                          condition=dict(respiratory_rate_bpm=float(asked), heart_rate_bpm=heart))
-        at, heights = beats_of(x.ecg.sel(lead='II').values[0].astype(float))
+        at, heights = r_peaks(x.ecg.sel(lead='II').values[0], RATE)
         true = 60*len(breaths_in(x))/120
         ecg = breath_rate(modulations(r_peaks_s=at, r_heights=heights, seconds=120)).breaths_bpm
         ppg = breath_rate(modulations(pulse=x.ppg, seconds=120)).breaths_bpm
@@ -113,7 +117,7 @@ def early():
     "How tall the pulse of an early beat is, beside its neighbours: real subjects, and bodies with ectopic beats."
     for number, ecg, ppg, _, _ in people():
         body = pulse.sample(1, seconds=SECONDS, seed=number, rate=RATE, condition=dict(ectopic_per_min=6))
-        waves = {'real': (beats_of(ecg)[0], ppg), 'body': (body.time.values[body.beat[0].values > 0], body.ppg.values[0])}
+        waves = {'real': (r_peaks(ecg, RATE)[0], ppg), 'body': (body.time.values[body.beat[0].values > 0], body.ppg.values[0])}
         for name, (r, wave) in waves.items():
             beats = find_pulses(wave.astype(float), RATE)
             of, high = beat_of_each(beats, r), np.log(beats.amplitude.clip(lower=1e-6))

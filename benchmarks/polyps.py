@@ -8,6 +8,7 @@ the frames to learn from, or from synthetic pictures, and are judged on the fram
 of the sampler on the frames to choose by. With --save the tables go to the generator's card.
 """
 import functools
+import hashlib
 import os
 import sys
 import time
@@ -20,15 +21,17 @@ import torch
 from deepsynthbody_nb.catalogue.usual import usual_requests
 from deepsynthbody_nb.evaluation.distances import frechet, kernel_distance
 from deepsynthbody_nb.evaluation.features import image_embedding
-from deepsynthbody_nb.evaluation.segmentation import dice_scores, outlined, train_outliner
+from deepsynthbody_nb.evaluation.segmentation import Outliner, dice_scores, outlined, train_outliner
 from deepsynthbody_nb.generators.picture_flow import draw_pictures, load_flow
 from deepsynthbody_nb.images.files import read_folder
 from deepsynthbody_nb.images.pixels import as_image
 from deepsynthbody_nb.training.frames import dealt
 
 HERE = Path(__file__).resolve().parent
+KEPT = HERE.parent/'build'/'polyps' # what took long, for the next run
 CARD = HERE.parent/'deepsynthbody_nb'/'weights'/'polyps'
 N = 2000  # synthetic pictures
+FROM_ONE = 15  # real frames of which four pictures each are made
 SEEDS = (0, 1, 2)
 STEPS = 2000
 SETS = ('kvasir_seg', 'polypgen')
@@ -51,8 +54,25 @@ def frames():
 @functools.cache
 def synthetic(n=N, seed=0, **settings):
     "Synthetic pictures, asked for centres as they occur among the real frames: uint8, and masks."
-    x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
-    return np.rint(x.image.values*255).astype('uint8'), x.mask.values > 0
+    card = hashlib.sha256((CARD/'card.toml').read_bytes() + repr((n, seed, settings)).encode()).hexdigest()[:12]
+    place = KEPT/f'pictures-{card}.npz'
+    if not place.exists():
+        x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        np.savez(place, image=np.rint(x.image.values*255).astype('uint8'), mask=x.mask.values > 0)
+    with np.load(place) as own:
+        return own['image'], own['mask']
+
+
+def taught(x, y, seed):
+    "An outliner of these pictures and masks; one that was taught before is read again."
+    told = hashlib.sha256(x.tobytes() + y.tobytes() + repr((seed, STEPS)).encode()).hexdigest()[:12]
+    place, network = KEPT/f'outliner-{told}.pt', Outliner()
+    if not place.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        torch.save(train_outliner(x, y, seed, STEPS).state_dict(), place)
+    network.load_state_dict(torch.load(place, weights_only=True))
+    return network.eval()
 
 
 def arms(images, masks, table, names):
@@ -61,24 +81,32 @@ def arms(images, masks, table, names):
     few = np.random.default_rng(0).permutation(learn)[:50]
     real, fifty = (images[learn], masks[learn]), (images[few], masks[few])
     made = synthetic() if any('synthetic' in name for name in names) else None
+    asked = np.array([own['centre'] == 'Kvasir' for own in usual_requests('polyps', N, 0)])
+    kvasir = (table.set[learn] == 'kvasir_seg').to_numpy()
 
-    def both(own, share): # the real ones as often as said, whatever their number
-        often = max(1, round(share*len(made[0])/len(own[0])))
+    def both(own, often): # the real ones as often as said
         return tuple(np.concatenate([np.repeat(a, often, 0), b]) for a, b in zip(own, made, strict=True))
 
+    def part(own, chosen):
+        return tuple(a[chosen] for a in own)
+
     known = {'real': lambda: real, '50 real': lambda: fifty, 'synthetic': lambda: made,
-             '50 real + synthetic': lambda: both(fifty, 1), 'real + synthetic': lambda: both(real, 1)}
+             '50 real + synthetic': lambda: both(fifty, 40), 'real + synthetic': lambda: both(real, 2),
+             'real + a fifth synthetic': lambda: both(real, 6),
+             'real Kvasir': lambda: part(real, kvasir), 'real PolypGen': lambda: part(real, ~kvasir),
+             'synthetic Kvasir': lambda: part(made, asked), 'synthetic PolypGen': lambda: part(made, ~asked)}
     return {name: known[name]() for name in names}
 
 
 def usefulness(names):
+    "What networks that learn from each arm reach; the means said aloud are those of the frames to choose by."
     images, masks, table = frames()
-    test = np.flatnonzero(table.role == 'report')
+    choose, test = (np.flatnonzero(table.role == role) for role in ('choose', 'report'))
     for name, (x, y) in arms(images, masks, table, names).items():
         for seed in SEEDS:
-            found = outlined(train_outliner(x, y, seed, STEPS), images[test])
-            scores = dice_scores(found, masks[test])
-            print(f'{name}, seed {seed}: {scores.mean():.3f}', flush=True)
+            network = taught(x, y, seed)
+            print(f'{name}, seed {seed}: {dice_scores(outlined(network, images[choose]), masks[choose]).mean():.3f}', flush=True)
+            scores = dice_scores(outlined(network, images[test]), masks[test])
             yield pd.DataFrame(dict(arm=name, seed=seed, set=table.set[test], group=table.group[test], dice=scores.round(4)))
 
 
@@ -88,7 +116,7 @@ def judged_masks():
     learn, test = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
     made = tuple(a[:500] for a in synthetic())
     for seed in SEEDS:
-        network = train_outliner(images[learn], masks[learn], seed, STEPS)
+        network = taught(images[learn], masks[learn], seed)
         for name, (x, y) in dict(real=(images[test], masks[test]), synthetic=made).items():
             there = y.any((1, 2))
             yield pd.DataFrame(dict(seed=seed, masks=name, dice=dice_scores(outlined(network, x), y)[there].round(4)))
@@ -98,20 +126,39 @@ def _seen(x):
     return image_embedding(as_image(x/np.float32(255)))
 
 
+def beside_others():
+    "What else makes such pictures: a FastGAN kind, 1,306 pictures, and four from each of 15 real frames; uint8."
+    from deepsynthbody_nb.digestive import gitract as gi
+    images, masks, table = frames()
+    gan = np.rint(gi.sample(int((table.role == 'learn').sum()), seed=0, generator='polyps_gan').image.values*255).astype('uint8')
+    chosen = np.random.default_rng(1).permutation(np.flatnonzero((table.role == 'learn') & masks.any((1, 2))))[:FROM_ONE]
+    place, parts = KEPT/'from_one.npy', []
+    if not place.exists():
+        for k in chosen:
+            one = gi.from_one_image(as_image(images[k]/np.float32(255)), masks[k], 4, seed=int(k))
+            parts.append(np.rint(one.image.values*255).astype('uint8'))
+        np.save(place, np.concatenate(parts))
+    return {'FastGAN kind': gan, 'from one image': np.load(place)}
+
+
 def fidelity():
-    "Distances of synthetic pictures to real ones, beside real against real of the same numbers."
+    "Distances of pictures to real ones, beside real against real of the same numbers; of as many as there are, and of 60."
     images, _, table = frames()
     learn, test = (_seen(images[table.role == role]) for role in ('learn', 'report'))
-    others = _seen(synthetic()[0][:len(learn)])
-    for name, x in dict(real=learn, synthetic=others).items():
-        yield pd.DataFrame([dict(beside=name, records=len(x), frechet=round(frechet(test, x), 1),
-                                 kernel=round(kernel_distance(test, x), 4))])
+    sets = dict(real=learn, synthetic=_seen(synthetic()[0][:len(learn)])) | {k: _seen(x) for k, x in beside_others().items()}
+    for few in (False, True):
+        for name, x in sets.items():
+            x = x[np.random.default_rng(0).permutation(len(x))[:4*FROM_ONE]] if few else x
+            if few or len(x) == len(learn):
+                yield pd.DataFrame([dict(beside=name, records=len(x), frechet=round(frechet(test, x), 1),
+                                         kernel=round(kernel_distance(test, x), 4))])
 
 
 def copies():
-    "Nearest frame that was learnt from, in pixels and features, of synthetic pictures and of held-back frames."
+    """Nearest frame that was learnt from, in pixels and features: of synthetic pictures, of held-back frames, and of frames
+    learnt from among those of other groups."""
     images, _, table = frames()
-    learn = images[table.role == 'learn']
+    learn, group = images[table.role == 'learn'], table.group[table.role == 'learn'].to_numpy()
 
     def small(x):
         return x.reshape(len(x), 32, 4, 32, 4, 3).mean((2, 4)).reshape(len(x), -1)/255
@@ -120,10 +167,15 @@ def copies():
         return [x, x[:, ::-1], x[:, :, ::-1], x[:, ::-1, ::-1]]
 
     near = {'pixels': np.concatenate([small(v) for v in flips(learn)]), 'features': np.concatenate([_seen(v) for v in flips(learn)])}
-    for name, x in {'held back': images[table.role != 'learn'], 'synthetic': synthetic()[0]}.items():
+    for name, x in {'held back': images[table.role != 'learn'], 'other groups': learn, 'synthetic': synthetic()[0]}.items():
         for space, own in dict(pixels=small(x), features=_seen(x)).items():
-            least = np.concatenate([torch.cdist(torch.from_numpy(part).float(), torch.from_numpy(near[space]).float()).amin(1).numpy()
-                                    for part in np.array_split(own, 20)])
+            least = []
+            for rows in np.array_split(np.arange(len(own)), 20):
+                far = torch.cdist(torch.from_numpy(own[rows]).float(), torch.from_numpy(near[space]).float()).numpy()
+                if name == 'other groups':
+                    far[group[rows][:, None] == np.tile(group, 4)] = np.inf
+                least.append(far.min(1))
+            least = np.concatenate(least)
             yield pd.DataFrame(dict(of=name, space=space, nearest=least.round(3)))
 
 

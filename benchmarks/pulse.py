@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from deepsynthbody_nb.signals.breath import breath_rate, modulations
-from deepsynthbody_nb.signals.pulse import as_pulse, find_pulses
+from deepsynthbody_nb.signals.pulse import as_pulse, find_pulses, r_peaks
 
 HERE = Path(os.environ['DEEPSYNTHBODY_VITAL_SIGNS'], 'bidmc')
 RATE = 125
@@ -27,12 +27,6 @@ def subjects():
         file = np.load(HERE/f'bidmc{number:02}.npz')
         ecg, pulse = (file[k].astype(float)*file[f'{k}_scale_offset'][0] + file[f'{k}_scale_offset'][1] for k in ('ecg', 'ppg'))
         yield number, ecg, pulse, file
-
-
-def beats_of(ecg):
-    "R peaks (s) and their heights, of one lead at `RATE`."
-    r = np.asarray(nk.ecg_peaks(nk.ecg_clean(ecg, RATE), RATE)[1]['ECG_R_Peaks'], int)
-    return r/RATE, np.array([ecg[k] - ecg[max(0, k - 8):k + 1].min() for k in r])
 
 
 def matched(found, true, tolerance=.1):
@@ -58,7 +52,7 @@ def main():
         theirs = {name: nk.ppg_findpeaks(cleaned, RATE, method=name)['PPG_Peaks']/RATE for name in ('elgendi', 'charlton')}
         for name, at in dict(ours=found.peak_s.to_numpy(), **theirs).items():
             beats.append(dict(subject=number, finder=name, f1=matched(np.asarray(at), file['ppg_peak_t'])))
-        r, heights = beats_of(ecg)
+        r, heights = r_peaks(ecg, RATE)
         of = dict(seconds=len(ecg)/RATE)
         marks = dict(
             ecg=modulations(r_peaks_s=r, r_heights=heights, **of),

@@ -1,11 +1,14 @@
-"""The scorecards of the ECG generators: a report on each, on patients that none of them learnt from.
+"""The scorecards of the generators: a report on each, on patients that none of them learnt from.
 
-    python benchmarks/scorecards.py [conditional normal ...] [--save]
+    python benchmarks/scorecards.py [conditional normal ... polyps body sperm] [--save]
 
 `conditional` is asked for classes as they occur together, and judged beside patients with any finding. The others make
 normal hearts, and are judged beside patients who are called normal and nothing else; `normal` is the conditional
 generator, asked for such patients as they occur. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
 ptbxl500 and ptbxl_more500 lie in DEEPSYNTHBODY_ECG.
+
+`polyps`, `body` and `sperm` are judged beside what their own benchmarks keep apart, in the folders named there. For `sperm`
+that is a later part of the one video that it learnt from: it tells how well the pictures continue, and nothing of other men.
 """
 import os
 import sys
@@ -56,7 +59,76 @@ MADE = {
 }
 
 
+def polyps():
+    "Frames of other examinations, the frames learnt from, and 1,000 pictures asked for as they occur."
+    from polyps import frames, synthetic
+    from xarray import Dataset
+
+    from deepsynthbody_nb.images.pixels import as_image, as_mask
+    images, masks, table = frames()
+    pairs = Dataset(dict(image=as_image(images/np.float32(255)), mask=as_mask(masks)))
+    kept, learnt = (np.flatnonzero(table.role == role) for role in ('report', 'learn'))
+    made = [a[:N] for a in synthetic()]
+    return dict(real=pairs.isel(record=kept), train=pairs.isel(record=learnt),
+                synthetic=Dataset(dict(image=as_image(made[0]/np.float32(255)), mask=as_mask(made[1]))),
+                patients=table.group[kept].to_numpy(), train_patients=table.group[learnt].to_numpy())
+
+
+def body():
+    "Three pieces of 70 s of each subject: the eight kept apart, and the 20 learnt from; and 60 bodies at their rates."
+    import xarray as xr
+    from body import HELD as KEPT_APART
+    from body import like
+    from pulse import RATE, subjects
+
+    import deepsynthbody_nb.cardiovascular.pulse as pulse
+    from deepsynthbody_nb.signals.pulse import r_peaks
+    ecgs, waves, who, asked = [], [], [], []
+    for number, lead, wave, file in subjects():
+        for start in (0, 160, 320):
+            rows = slice(start*RATE, (start + 70)*RATE)
+            ecgs.append(lead[None, rows])
+            waves.append(wave[rows])
+            who.append(number)
+        asked.append(like(r_peaks(lead, RATE)[0], float(np.nanmedian(file['rr_ref']))))
+    who = np.array(who)
+    pieces = xr.Dataset(dict(ecg=as_ecg(np.stack(ecgs).astype('float32'), RATE, ['II']),
+                             ppg=(('record', 'time'), np.stack(waves).astype('float32'), dict(sampling_rate=RATE, units='1'))))
+    kept = np.isin(who, KEPT_APART)
+    made = pulse.sample(2*len(asked), seconds=70, seed=11, rate=RATE, condition=asked*2)
+    return dict(real=pieces.isel(record=kept), train=pieces.isel(record=~kept), synthetic=made,
+                patients=who[kept], train_patients=who[~kept])
+
+
+def sperm():
+    "Pictures of the last seconds of the one video, of its first ones, and of 20 generated videos."
+    from sperm import JUDGE, LEARN, video
+
+    from deepsynthbody_nb.images.pixels import as_image
+    from deepsynthbody_nb.reproductive import sperm
+    pictures = as_image(video()[0]/np.float32(255))
+    return dict(real=pictures[list(JUDGE)[::2]], train=pictures[list(LEARN)[::2]], synthetic=sperm.sample(20, seed=11))
+
+
+OTHERS = dict(polyps=polyps, body=body, sperm=sperm)
+
+
+def judged(name, one, save):
+    "Say a report's verdicts; keep it, and its figures on the card."
+    print(name, *(f"{axis}: {v['grade']}. {v['sentence']}" for axis, v in one.verdicts.items()), sep='\n  ')
+    if save:
+        (HERE/'scorecards').mkdir(exist_ok=True)
+        one.save(HERE/'scorecards'/f'{name}.json')
+        if (CARDS/name).is_dir():
+            write_measured(CARDS/name, one, f'python benchmarks/scorecards.py {name} --save')
+
+
 def scorecards(folder, names, save):
+    for name in [name for name in names if name in OTHERS]:
+        judged(name, report(**OTHERS[name](), cache=HERE.parent/'build'/'features'), save)
+    names = [name for name in names if name not in OTHERS]
+    if not names:
+        return
     found = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500')))
     held = np.isin(patient_folds(found.table), HELD)
     real, train = found[held], found[~held]
@@ -72,15 +144,10 @@ def scorecards(folder, names, save):
             )
         else:
             one = report(normal.ecg, MADE[name](), patients=normal.table.patient.to_numpy(), cache=cache)
-        print(name, *(f"{axis}: {v['grade']}. {v['sentence']}" for axis, v in one.verdicts.items()), sep='\n  ')
-        if save:
-            (HERE/'scorecards').mkdir(exist_ok=True)
-            one.save(HERE/'scorecards'/f'{name}.json')
-            if (CARDS/name).is_dir():
-                write_measured(CARDS/name, one, f'python benchmarks/scorecards.py {name} --save')
+        judged(name, one, save)
 
 
 if __name__ == '__main__':
     warnings.simplefilter('ignore')
     given = [word for word in sys.argv[1:] if word != '--save']
-    scorecards(os.environ['DEEPSYNTHBODY_ECG'], given or ['conditional', *MADE], '--save' in sys.argv)
+    scorecards(os.environ.get('DEEPSYNTHBODY_ECG'), given or ['conditional', *MADE], '--save' in sys.argv)

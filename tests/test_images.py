@@ -605,7 +605,20 @@ def test_films_have_all_frames_their_pace_and_their_mark(tmp_path, pair):
     frames = write_film(to_grey(pair.image), tmp_path/'frames', frames=True)
     assert [sentence(read(p)).startswith('synthetic') for p in frames] == [True]*6
     with pytest.raises(ValueError, match='a film is written as .gif'):
-        write_film(pair, tmp_path/'a.mp4')
+        write_film(pair, tmp_path/'a.avi')
+
+
+def test_an_mp4_has_all_frames_and_its_mark(tmp_path, pair):
+    import av
+    path, = write_film(pair, tmp_path/'a.mp4', per_second=12, scale=2)
+    with av.open(str(path)) as film:
+        track = film.streams.video[0]
+        assert (track.width, track.height, track.average_rate) == (80, 96, 12)
+        assert film.metadata['comment'] == said_of(pair.image)
+        back = np.stack([frame.to_ndarray(format='rgb24') for frame in film.decode(video=0)])
+    assert len(back) == 6 and abs(back[:, ::2, ::2]/255 - pair.image.values).mean() < .06
+    grey, = write_film(to_grey(pair.image), tmp_path/'grey.mp4', per_second=25, scale=2)
+    assert grey.stat().st_size > 0 and sorted(p.name for p in tmp_path.iterdir()) == ['a.mp4', 'grey.mp4']
 
 
 # --- real images ----------------------------------------------------------------------------------------------------

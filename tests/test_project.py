@@ -15,7 +15,7 @@ def test_settings_ini_agrees_with_pyproject():
     assert '>=' + ini['min_python'] == project['requires-python'] and ini['license'].upper() == project['license']
     assert ini['description'] == project['description'] and ini['author'] == project['authors'][0]['name']
     assert ini['requirements'].split() == project['dependencies'] and ini['author_email'] == project['authors'][0]['email']
-    assert ini['dev_requirements'].split() == sum((project['optional-dependencies'][part] for part in ('lab', 'bulk', 'training', 'formats', 'evaluation', 'private', 'dev')), [])
+    assert ini['dev_requirements'].split() == sum((project['optional-dependencies'][part] for part in ('lab', 'bulk', 'training', 'formats', 'evaluation', 'video', 'private', 'dev')), [])
     assert ini['console_scripts'] == '='.join(*project['scripts'].items())
     assert ini.getboolean('custom_sidebar') == nbdev['custom_sidebar'] and ini.getboolean('clear_all') == nbdev['clear_all']
     assert ini['git_url'] == project['urls']['Repository'] == f"https://github.com/{ini['user']}/{ini['repo']}"

@@ -78,7 +78,17 @@ def _body(makes, leads):
     marks = [Variable(name, ('time',), (n,), 'int8', None, '', {}, {}) for name in ('beat', 'pulse')]
     return ecg, *curves, *marks
 
-KINDS = {'ecg': _ecg, 'image': _image, 'body': _body}        # of `makes`, and the names of leads
+def _video(makes, leads):
+    "A grey video in 8 bits, the boxes of its cells in 64ths of a pixel, and which of them swim."
+    (rows, columns), frames, cells = makes['shape'], makes['frames'], makes['cells']
+    time = time_axis(frames, makes['rate'])
+    return (Variable('video', ('time', 'y', 'x'), (frames, rows, columns), 'uint8', 255, '/255',
+                     dict(units='1', space='monochrome'), dict(time=time)),
+            Variable('box', ('time', 'cell', 'side'), (frames, cells, 4), 'int16', 64, '/64', dict(units='pixel'),
+                     dict(side=['x', 'y', 'width', 'height'])),
+            Variable('swims', ('cell',), (cells,), 'int8', None, '', dict(units='1'), {}))
+
+KINDS = {'ecg': _ecg, 'image': _image, 'body': _body, 'video': _video}  # of `makes`, and the names of leads
 
 # %% ../../nbs/bulk/00_formats.ipynb #c4e7ac55
 GROUP = 50                                    # records computed, written and resumed together

@@ -19,6 +19,7 @@ from ..records.provenance import comment_lines, made, sentence
 from ..records.writing import made_folder, written_whole
 from ..signals.breath import breath_in_heights
 from ..signals.leads import as_records, lead_names, to_leads
+from ..signals.pulse import r_peaks
 
 # %% ../../nbs/systems/03_pulse.ipynb #c15bcc02
 door = Door('cardiovascular.pulse', 'body')
@@ -88,13 +89,6 @@ def draw_body(
     return fig
 
 # %% ../../nbs/systems/03_pulse.ipynb #1ad26961
-def _r_peaks(v, rate):
-    "R peaks of one lead: times (s) and heights."
-    import neurokit2 as nk
-    at = np.asarray(nk.ecg_peaks(nk.ecg_clean(v, sampling_rate=rate), sampling_rate=rate)[1]['ECG_R_Peaks'], int)
-    before = round(.064*rate)
-    return at/rate, np.array([v[k] - v[max(0, k - before):k + 1].min() for k in at])
-
 def from_ecg(
     x:xr.DataArray, # ECGs, dims (record, lead, time) or (lead, time), mV; 5 s and longer
     *,
@@ -113,7 +107,7 @@ def from_ecg(
     lead = one_of('lead', lead, have) if lead else 'II' if 'II' in have else have[0]
     time, found = x.time.values - float(x.time[0]), []
     for k, request in enumerate(each):
-        at, heights = _r_peaks(x.sel(lead=lead).values[k].astype(float), rate)
+        at, heights = r_peaks(x.sel(lead=lead).values[k], rate)
         if len(at) < 5:
             raise ValueError(f"record {x.record.values[k]}: {len(at)} R peaks were found in lead {lead}; "
                              "a pulse takes at least five")

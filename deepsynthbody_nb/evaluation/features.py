@@ -6,8 +6,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/features.html.
 
 # %% auto #0
 __all__ = ['FEWEST_RECORDS', 'Collection', 'collection', 'read_picture_folder', 'alike', 'resize', 'ecg_measures',
-           'ecg_embedding', 'ecg_random', 'image_measures', 'has_efficientnet', 'image_embedding', 'image_random',
-           'lite0_layers', 'embeddings', 'Features', 'features', 'thin', 'fingerprint']
+           'body_measures', 'ecg_embedding', 'ecg_random', 'image_measures', 'has_efficientnet', 'image_embedding',
+           'image_random', 'lite0_layers', 'embeddings', 'Features', 'features', 'thin', 'fingerprint']
 
 # %% ../../nbs/evaluation/05_features.ipynb #5edfca8c
 import dataclasses
@@ -25,7 +25,9 @@ from ..records.arrays import labelled, named
 from ..records.devices import undisturbed
 from ..records.writing import made_folder, written_whole
 from ..signals.leads import LEADS_8, as_records, to_leads
+from ..signals.pulse import measure_pulse, r_peaks
 from ..signals.resampling import cut, resample
+from .coupling import coupling
 
 # %% ../../nbs/evaluation/05_features.ipynb #5139fbcc
 FEWEST_RECORDS = 10  # records; below it no figure of the report would mean anything
@@ -35,8 +37,8 @@ FEWEST_RECORDS = 10  # records; below it no figure of the report would mean anyt
 class Collection:
     "Records of one kind."
     name: str              # 'real', 'synthetic' or 'train', for the sentences
-    kind: str              # 'ecg' or 'image'
-    values: xr.DataArray   # (record, lead, time), mV; or (record, y, x, channel), 0 to 1
+    kind: str              # 'ecg', 'image' or 'body'
+    values: xr.DataArray   # (record, lead, time), mV, of a body a lead and the pulse; (record, y, x, channel), 0 to 1
     patients: np.ndarray   # one name per record
     labels: pd.DataFrame   # one row per record, one column per class: 1, 0, NaN; or None
     masks: np.ndarray      # (record, y, x), 0 or 1; or None
@@ -46,19 +48,26 @@ class Collection:
 
 def collection(
     name:str, # 'real', 'synthetic' or 'train'
-    data, # ECGs as `as_records` takes them, mV; or images: DataArray, or Dataset with image and mask
+    data, # ECGs as `as_records` takes them, mV; images, or a Dataset with image and mask; a Dataset of bodies or videos
     patients=None, # One name per record; the coordinate `patient` if there is one, else each record its own
     labels=None, # DataFrame, one row per record, one column per class: 1, 0, NaN
 )->Collection:
     "Check a set; raises `ValueError` naming it for under 10 records, missing samples, labels of another length."
-    masks = None
-    if isinstance(data, xr.Dataset):
-        if 'image' not in data:
-            raise ValueError(f"{name}: a Dataset of images has the variable `image`; this one has {', '.join(data)}")
-        masks = data['mask'].values if 'mask' in data else None
-        data = data['image']
-    is_image = isinstance(data, xr.DataArray) and {'y', 'x'} <= set(data.dims)
-    values = _images(data) if is_image else as_records(data)
+    masks, kind = None, 'ecg'
+    if isinstance(data, xr.Dataset) and {'ecg', 'ppg'} <= set(data):
+        kind, values = 'body', _bodies(name, data)
+    else:
+        if isinstance(data, xr.Dataset) and 'video' in data:
+            data, patients = _frames(data.video, patients)
+        if isinstance(data, xr.Dataset):
+            if 'image' not in data:
+                raise ValueError(f"{name}: a Dataset has the variable `image`, `video`, or `ecg` and `ppg`; "
+                                 f"this one has {', '.join(data)}")
+            masks = data['mask'].values if 'mask' in data else None
+            data = data['image']
+        if isinstance(data, xr.DataArray) and {'y', 'x'} <= set(data.dims):
+            kind = 'image'
+        values = _images(data) if kind == 'image' else as_records(data)
     n = values.sizes['record']
     if n < FEWEST_RECORDS:
         raise ValueError(f"{name} has {n} records; at least {FEWEST_RECORDS} are needed, "
@@ -74,7 +83,29 @@ def collection(
                              "there must be one per record, in their order")
     if labels is not None:
         labels = pd.DataFrame(labels).reset_index(drop=True).astype(float)
-    return Collection(name, 'image' if is_image else 'ecg', values, np.asarray(patients).astype(str), labels, masks)
+    return Collection(name, kind, values, np.asarray(patients).astype(str), labels, masks)
+
+def _bodies(name, x): # one lead and the pulse wave, which has no unit: less its mean, over its deviation
+    if (own := x.ecg.attrs['sampling_rate']) != x.ppg.attrs['sampling_rate']:
+        raise ValueError(f"{name}: the ECG has {own:g} Hz, the pulse wave {x.ppg.attrs['sampling_rate']:g}; "
+                         "resample one")
+    lead = 'II' if 'II' in x.lead.values else x.lead.values[0]
+    ecg, ppg = x.ecg.sel(lead=lead, drop=True), x.ppg
+    ppg = (ppg - ppg.mean('time'))/ppg.std('time').clip(min=1e-6)
+    both = xr.concat([ecg, ppg], xr.DataArray(['ECG', 'PLETH'], dims='lead', name='lead'), combine_attrs='drop')
+    return named(both.transpose('record', 'lead', 'time').assign_attrs(x.ecg.attrs))
+
+def _frames(video, patients): # some pictures of each video, which count as one patient's
+    own = video.isel(time=np.unique(np.linspace(0, video.sizes['time'] - 1, _FRAMES).round().astype(int)))
+    names = [f'video {k}' for k in video.record.values] if patients is None else list(patients)
+    if len(names) != video.sizes['record']:
+        raise ValueError(f"there are {video.sizes['record']} videos and {len(names)} patients; "
+                         "there must be one per video")
+    flat = own.transpose('record', 'time', 'y', 'x').stack(frame=('record', 'time')).reset_index('frame', drop=True)
+    flat = flat.transpose('frame', 'y', 'x').rename(frame='record')
+    return flat.assign_coords(record=np.arange(flat.sizes['record'])), np.repeat(names, own.sizes['time'])
+
+_FRAMES = 10  # pictures of a video that are looked at
 
 def _images(x):
     dims = ('record', 'y', 'x', 'channel') if 'channel' in x.dims else ('record', 'y', 'x')
@@ -138,20 +169,21 @@ def alike(
         if other.kind != first.kind:
             raise ValueError(f"{first.name} holds {first.kind}s and {other.name} {other.kind}s; "
                              "both must be of one kind")
-    return _alike_ecgs(collections) if first.kind == 'ecg' else _alike_images(collections)
+    return _alike_images(collections) if first.kind == 'image' else _alike_signals(collections)
 
-def _alike_ecgs(collections):
+def _alike_signals(collections):
     said = []
     rate = min(c.values.attrs['sampling_rate'] for c in collections)
     seconds = min(c.values.sizes['time']/c.values.attrs['sampling_rate'] for c in collections)
     if rate < 100 or seconds < 2.5:
-        raise ValueError(f"these ECGs have {rate:g} Hz and last {seconds:g} s in common; 100 Hz and 2.5 s are needed")
+        raise ValueError(f"these records have {rate:g} Hz and last {seconds:g} s in common; "
+                         "100 Hz and 2.5 s are needed")
     out = []
     for c in collections:
         x = c.values
-        if set(x.lead.values.astype(str)) != set(LEADS_8):
+        if c.kind == 'ecg' and set(x.lead.values.astype(str)) != set(LEADS_8):
             said.append(f'{c.name}: {x.sizes["lead"]} leads converted to {", ".join(LEADS_8)}')
-        x = x if tuple(x.lead.values) == LEADS_8 else _to_8(c.name, x)
+        x = _to_8(c.name, x) if c.kind == 'ecg' and tuple(x.lead.values) != LEADS_8 else x
         if abs(x.attrs['sampling_rate'] - rate) > 1e-6*rate:
             said.append(f"{c.name}: resampled from {x.attrs['sampling_rate']:g} to {rate:g} Hz")
             x = resample(x, rate)
@@ -228,6 +260,24 @@ def ecg_measures(
         table[f'correlation_{one}_{other}'] = (a*b).sum(-1)/np.maximum(size, 1e-12)
     return table
 
+# %% ../../nbs/evaluation/05_features.ipynb #683b6d9a
+_PULSE_MEASURES = ('pulse_rate_bpm', 'interval_sd_ms', 'rise_ms', 'notch_ms', 'with_notch', 'amplitude_cv',
+                   'arrival_sd_ms')
+
+def body_measures(
+    x:xr.DataArray, # (record, 2, time): one lead, mV, and the pulse wave
+)->pd.DataFrame: # One row per record; NaN where something was not found
+    "Rates, the pulse's shape, and how ECG and pulse hang together."
+    rate, rows = x.attrs['sampling_rate'], []
+    for ecg, ppg in x.values:
+        at, heights = r_peaks(ecg, rate)
+        row = dict(heart_rate_bpm=60/np.median(np.diff(at)) if len(at) > 2 else np.nan)
+        row |= measure_pulse(ppg, rate, [at])[list(_PULSE_MEASURES)].iloc[0].to_dict()
+        if x.sizes['time']/rate >= 64:
+            row |= coupling(at, heights, ppg, rate).to_dict()
+        rows.append(row)
+    return pd.DataFrame(rows).astype(float)
+
 # %% ../../nbs/evaluation/05_features.ipynb #d02d2e82
 def _at_100_hz(x):
     import torch
@@ -262,7 +312,8 @@ def ecg_random(
         v, g, out = _at_100_hz(x), torch.Generator().manual_seed(seed), []
         for dilation in (1, 2, 4, 8, 16):
             weight = torch.randn((per, v.shape[1], 9), generator=g)
-            weight *= torch.rand((per, v.shape[1], 1), generator=g) < .4      # three or so of eight leads each
+            some = max(.4, 1.4/v.shape[1])                                    # three or so of eight leads each
+            weight *= torch.rand((per, v.shape[1], 1), generator=g) < some
             weight -= weight.mean(-1, keepdim=True)
             found = F.conv1d(v, weight, dilation=dilation, padding=4*dilation)
             bias = .3*torch.randn((per, 1), generator=g)
@@ -377,10 +428,12 @@ def lite0_layers(
 
 # %% ../../nbs/evaluation/05_features.ipynb #6bcd6bf6
 def embeddings(
-    kind:str, # 'ecg' or 'image'
+    kind:str, # 'ecg', 'image' or 'body'
 )->dict: # name: function of records giving one row per record
     "The feature spaces for a kind of data: one of a trained network where there is one, and one of random weights."
-    one_of('kind of data', kind, ('ecg', 'image'))
+    one_of('kind of data', kind, ('ecg', 'image', 'body'))
+    if kind == 'body':
+        return {'random convolutions': ecg_random}
     if kind == 'ecg':
         return {'superclass network': ecg_embedding, 'random convolutions': ecg_random}
     trained = {'EfficientNet-Lite0': image_embedding} if has_efficientnet() else {}
@@ -431,6 +484,8 @@ def _in_parts(c, name, function, rows, bar):
             parts.append(function(x))
         elif c.kind == 'ecg':
             parts.append(ecg_measures(x))
+        elif c.kind == 'body':
+            parts.append(body_measures(x))
         else:
             parts.append(image_measures(x, None if c.masks is None else c.masks[own]))
         bar.update(len(own))

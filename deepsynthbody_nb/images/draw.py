@@ -9,6 +9,7 @@ __all__ = ['said_of', 'draw_images', 'draw_difference', 'film_strip', 'write_fil
 
 # %% ../../nbs/images/02_draw.ipynb #bc6d01cd
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -178,12 +179,14 @@ def film_strip(
 # %% ../../nbs/images/02_draw.ipynb #19316916
 def write_film(
     x, # Images, dims (record, ...), in order
-    path, # .gif; with `frames` a folder
+    path, # .gif or .mp4; with `frames` a folder
     per_second:float=12, # Frames per second
     scale:int=1, # Each pixel becomes so many rows and columns
     frames:bool=False, # Write a PNG for each record instead?
 )->list: # Paths written
-    "Write records as an animation with its mark; raises `ValueError` for another suffix or a rate that GIF lacks."
+    """Write records as an animation with its mark; raises `ValueError` for another suffix or a rate that GIF lacks.
+
+    An .mp4 (H.264) takes the extra `video`; its mark is the comment among its metadata."""
     from PIL import Image
     path, images = Path(path), named(as_image(x.image if isinstance(x, xr.Dataset) else x))
     scale = whole('scale', scale, 1)
@@ -192,8 +195,10 @@ def write_film(
     pictures = [Image.fromarray(frame) for frame in stored]
     if frames:
         return _write_frames(pictures, images, path)
+    if path.suffix.lower() == '.mp4':
+        return _write_mp4(stored, per_second, path, said_of(images))
     if path.suffix.lower() != '.gif':
-        raise ValueError(f"{path}: a film is written as .gif; for .mp4 write frames=True and call ffmpeg on them")
+        raise ValueError(f"{path}: a film is written as .gif or .mp4, or with frames=True as a folder of PNG files")
     if 'channel' in images.dims:
         palette = Image.fromarray(_sample(stored)).quantize(256, method=Image.Quantize.MEDIANCUT)
         pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
@@ -207,6 +212,24 @@ def _sample(stored):
     flat = flat[::max(1, len(flat)//2**18)]
     side = int(math.sqrt(len(flat)))
     return flat[:side*side].reshape(side, side, 3)
+
+def _write_mp4(stored, per_second, path, mark):
+    "Frames (n, rows, columns) or with channels, as H.264; odd sides lose a row or a column of their last pixels."
+    try:
+        import av
+    except ImportError:
+        raise ImportError(f"{path}: writing .mp4 takes PyAV; pip install 'deepsynthbody_nb[video]'") from None
+    rows, columns = (side - side % 2 for side in stored.shape[1:3])
+    with written_whole(path.parent, [path.name]) as aside, av.open(str(aside/path.name), 'w', format='mp4') as film:
+        film.metadata['comment'] = mark
+        rate = Fraction(per_second).limit_denominator(1000)
+        track = film.add_stream('libx264', rate=rate, options=dict(crf='18', threads='1'))
+        track.width, track.height, track.pix_fmt = columns, rows, 'yuv420p'
+        for frame in stored[:, :rows, :columns]:
+            picture = av.VideoFrame.from_ndarray(frame, format='gray' if frame.ndim == 2 else 'rgb24')
+            film.mux(track.encode(picture))
+        film.mux(track.encode())
+    return [path]
 
 def _write_frames(pictures, images, path):
     "A PNG per record, each with its mark."
