@@ -10,6 +10,7 @@ from deepsynthbody_nb.evaluation.coupling import coupling
 from deepsynthbody_nb.generators.body import Stream, as_condition, person, stretch
 from deepsynthbody_nb.signals.breath import breath_rate, modulations
 from deepsynthbody_nb.signals.pulse import find_pulses
+from deepsynthbody_nb.signals.wfdb_files import read_body
 from deepsynthbody_nb.widgets.body_monitor import PRESETS, REST, LiveBody
 
 
@@ -126,6 +127,22 @@ def test_sets_are_the_same_in_parts(tmp_path):
     make_set(51, folder, **arguments)
     assert (folder/'body.zarr'/'ppg'/'c'/'1'/'0').read_bytes() == kept
     assert list(verify(folder, progress=False).index) == []
+
+
+def test_a_set_of_waveforms_is_what_was_drawn_and_its_damage_is_seen(tmp_path):
+    arguments = dict(seed=1, generator='body', format='wfdb', progress=False, condition=dict(ectopic_per_min=6))
+    folder = make_set(2, tmp_path/'set', **arguments)
+    place = folder/'records'/'000000'
+    assert sorted(p.name for p in place.iterdir()) == sorted(f'{k}{end}' for k in (0, 1) for end in ('.atr', '.dat', '.hea', '.ppg'))
+    one, back = pulse.sample(2, seed=1, condition=arguments['condition']), read_body(place/'1.hea')
+    for name, off in dict(ecg=6e-4, ppg=6e-4, respiration=6e-4, beat=0, pulse=0).items():
+        np.testing.assert_allclose(back[name], one[name][1], atol=off, err_msg=name)
+    assert 'synthetic' in (place/'1.hea').read_text() and (back['beat'] == 2).any()
+    assert list(verify(folder, progress=False).index) == []
+    (place/'0.atr').write_bytes((place/'1.atr').read_bytes())
+    assert list(verify(folder, progress=False).index) == [0]
+    make_set(2, tmp_path/'again', **arguments)
+    assert (tmp_path/'again'/'records'/'000000'/'1.ppg').read_bytes() == (place/'1.ppg').read_bytes()
 
 
 @pytest.mark.parametrize('wrong, said', [

@@ -20,9 +20,10 @@ from ..catalogue.card import Card
 from ..catalogue.door import request_table
 from ..catalogue.usual import USUAL, usual_request
 from ..records.arrays import time_axis
-from ..records.provenance import REQUESTS, made, save_picture, sentence
+from ..records.provenance import REQUESTS, comment_lines, made, save_picture, sentence
 from ..records.writing import sweep, written_whole
 from ..signals.files import asc_text, read, write
+from ..signals.wfdb_files import BODY_FILES, read_body, write_body
 
 # %% ../../nbs/bulk/00_formats.ipynb #532465e8
 @dataclasses.dataclass(frozen=True)
@@ -305,11 +306,25 @@ class Texts(_Signals):
         (aside/f'{i}.asc').write_text(asc_text(kept['ecg']))
 
 class Waveforms(_Signals):
-    "ECGs as WFDB records."
-    suffixes = ('.dat', '.hea')              # the header last: where it is seen, the signal is there
+    "ECGs and bodies as WFDB records."
+    kinds = ('ecg', 'body')
+
+    @property
+    def suffixes(self): # the header last: where it is seen, the signal is there
+        return BODY_FILES if self.own.kind == 'body' else ('.dat', '.hea')
 
     def write_one(self, aside, i, x, kept):
-        write(x, aside/f'{i}.hea')
+        if self.own.kind == 'body':
+            write_body(x, aside, str(i), comment_lines(x))
+        else:
+            write(x, aside/f'{i}.hea')
+
+    def read_one(self, i):
+        if self.own.kind != 'body':
+            return super().read_one(i)
+        path = self.place(i)/f'{i}.hea'
+        found = read_body(path)
+        return {v.name: v.kept(xr.DataArray(found[v.name], dims=v.dims), path) for v in self.own.variables}
 
 class Pictures(_Files):
     "Images as PNG, which say in a text chunk that they are synthetic; masks beside them."

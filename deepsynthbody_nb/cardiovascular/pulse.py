@@ -20,6 +20,7 @@ from ..records.writing import made_folder, written_whole
 from ..signals.breath import breath_in_heights
 from ..signals.leads import as_records, lead_names, to_leads
 from ..signals.pulse import r_peaks
+from ..signals.wfdb_files import BODY_FILES, write_body
 
 # %% ../../nbs/systems/03_pulse.ipynb #c15bcc02
 door = Door('cardiovascular.pulse', 'body')
@@ -125,24 +126,18 @@ FORMATS = ('wfdb', 'csv')
 # %% ../../nbs/systems/03_pulse.ipynb #25a7c1ab
 def _write(one, folder, name, format):
     "One record as files; its path."
-    columns = {**{lead: v for lead, v in zip(one.lead.values, one.ecg.values, strict=True)},
-               'PLETH': one.ppg.values, 'RESP': one.respiration.values}
-    rate, at = one.ppg.attrs['sampling_rate'], np.flatnonzero(one.beat.values)
     if format == 'csv':
-        table = pd.DataFrame(columns).assign(beat=one.beat.values, pulse=one.pulse.values)
+        table = pd.DataFrame(one.ecg.values.T, columns=one.lead.values)
+        table = table.assign(PLETH=one.ppg.values, RESP=one.respiration.values, beat=one.beat.values,
+                             pulse=one.pulse.values)
         table.insert(0, 'time_s', one.time.values)
         with written_whole(folder, [f'{name}.csv']) as aside:
             lines = ''.join(f'# {line}\n' for line in comment_lines(one))
             text = lines + table.to_csv(index=False, float_format='%.5g', lineterminator='\n')
             (aside/f'{name}.csv').write_text(text, encoding='utf-8')
         return folder/f'{name}.csv'
-    import wfdb
-    with written_whole(folder, [f'{name}.{end}' for end in ('dat', 'atr', 'hea')]) as aside:
-        wfdb.wrsamp(str(name), fs=rate, units=['mV']*one.sizes['lead'] + ['NU']*2, sig_name=list(columns),
-                    p_signal=np.stack(list(columns.values()), 1).astype(float), fmt=['16']*len(columns),
-                    adc_gain=[1000]*len(columns), baseline=[0]*len(columns), comments=comment_lines(one),
-                    write_dir=str(aside))
-        wfdb.wrann(str(name), 'atr', at, [' NV'[k] for k in one.beat.values[at]], fs=rate, write_dir=str(aside))
+    with written_whole(folder, [f'{name}{suffix}' for suffix in BODY_FILES]) as aside:
+        write_body(one, aside, str(name), comment_lines(one))
     return folder/f'{name}.hea'
 
 def generate(

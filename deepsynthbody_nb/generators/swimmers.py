@@ -142,7 +142,7 @@ FIELD = 28  # pixels around the picture in which cells swim too
 CELLS = 140  # rows of a record's table of boxes; those without a cell in view hold zeros
 BEATS = ((.25, .12, .06, .04), (1.8, .9, .5, .3))  # radians; how tails of lying and swimming cells vary along each axis
 SIZES = (1.2, 2., 3.2)  # pixels, of dots
-THINGS = ((90, 0, 1, 10.5, .4), (4, 1, 1, 15, .5), (8, 0, -1, 9, .4), (1.5, 1, -1, 9, .4))  # number, size, dark, contrast
+THINGS = ((90, 0, 1, 10.5, .4), (4, 1, 1, 15, .5), (8, 0, -1, 9, .4), (1.5, 1, -1, 9, .4))  # see above
 FLICKER = ((50, 0, 1, 8.5, .12), (9, 0, -1, 8.5, .15))  # dots of one picture, likewise; bright ones have -1
 ROUND = 7  # round cells
 
