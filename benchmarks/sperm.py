@@ -53,11 +53,11 @@ def men():
 
 @functools.cache
 def video():
-    "One man's pictures, 25 per second, 0 to 255, and the boxes of his single cells."
+    "One man's pictures, 25 per second, 0 to 255, and the boxes of his single cells; 0 is the middle of the first pixel."
     from PIL import Image
     boxes = pd.read_csv(folder('visem11')/'boxes.csv')
     boxes = boxes[(boxes.frame % 2 == 0) & (boxes.cls == 0)]
-    boxes = pd.DataFrame(dict(frame=boxes.frame//2, track=boxes.track, x=320*boxes.cx, y=240*boxes.cy, width=320*boxes.w, height=240*boxes.h))
+    boxes = pd.DataFrame(dict(frame=boxes.frame//2, track=boxes.track, x=320*boxes.cx - .5, y=240*boxes.cy - .5, width=320*boxes.w, height=240*boxes.h))
     pictures = [np.asarray(Image.open(path)) for path in sorted((folder('visem11')/'frames').glob('f*.jpg'))]
     return np.stack(pictures), boxes.sort_values(['frame', 'track'], ignore_index=True)
 
@@ -133,7 +133,7 @@ def detector():
                 sprites=lambda: sprites())
     for name, data in arms.items():
         x, heads = data()
-        for seed in SEEDS:
+        for seed in SEEDS[:1 if name == 'sprites' else None]:
             found = find_cells(shown[judged], taught(x, heads, seed), sure=.05)
             row = dict(arm=name, pictures=len(x), seed=seed)
             for overlap in (.5, .3):

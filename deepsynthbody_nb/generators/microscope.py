@@ -141,7 +141,7 @@ def load_microscope(
     return built(Microscope, load_weights(find(card))).to(device, memory_format=torch.channels_last)
 
 # %% ../../nbs/generators/13_microscope.ipynb #eee76012
-BOX = ('x', 'y', 'width', 'height')  # pixels; x and y of the middle
+BOX = ('x', 'y', 'width', 'height')  # pixels; x and y of the box's middle, from the middle of the first pixel
 FRAMES = 50
 CARD = 'sperm'
 
