@@ -160,9 +160,9 @@ def tracking():
 def of_men(tables, per_second):
     "Of each man: cells in view, the share of stretches that swim, and speed, linearity and turning of these."
     for name, own in tables:
-        rows = np.array([swim_of(path) for path in stretches(own, per_second)])
+        rows = np.array([swim_of(path) for path in stretches(own, per_second)]).reshape(-1, 3)
         fast = rows[rows[:, 0] > MOTILE]
-        yield dict(man=name, stretches=len(rows), cells=own.groupby('frame').size().mean(), motile=100*len(fast)/len(rows),
+        yield dict(man=name, stretches=len(rows), cells=own.groupby('frame').size().mean(), motile=100*len(fast)/max(len(rows), 1),
                    vcl=np.median(fast[:, 0]) if len(fast) else np.nan, lin=np.median(fast[:, 1]) if len(fast) else np.nan,
                    turning=np.median(np.abs(fast[:, 2])) if len(fast) else np.nan)
 
@@ -190,7 +190,7 @@ def consistency():
     from skimage.registration import optical_flow_tvl1
     pictures, boxes = video()
     shown = pictures/np.float32(255)
-    x = draw(4, 11)
+    x = draw(4, 11, condition=dict(cells=37, motile=13, speed=42, straightness=44))         # as that man is
     table = track_table(x)
     films = {'real': [(shown[345:395], boxes[boxes.frame.between(345, 394)].assign(frame=lambda t: t.frame - 345)),
                       (shown[445:495], boxes[boxes.frame.between(445, 494)].assign(frame=lambda t: t.frame - 445))],

@@ -140,10 +140,10 @@ PICTURE = (240, 320)  # rows, columns
 FRAMES_PER_SECOND = 25
 FIELD = 28  # pixels around the picture in which cells swim too
 CELLS = 140  # rows of a record's table of boxes; those without a cell in view hold zeros
-BEATS = ((.25, .12, .06, .04), (1.8, .9, .5, .3))  # radians; how tails of lying and swimming cells vary along each axis
+BEATS = ((.1, .05, .03, .02), (1.8, .9, .5, .3))  # radians; how tails of lying and swimming cells vary along each axis
 SIZES = (1.2, 2., 3.2)  # pixels, of dots
 THINGS = ((90, 0, 1, 10.5, .4), (4, 1, 1, 15, .5), (8, 0, -1, 9, .4), (1.5, 1, -1, 9, .4))  # see above
-FLICKER = ((50, 0, 1, 8.5, .12), (9, 0, -1, 8.5, .15))  # dots of one picture, likewise; bright ones have -1
+FLICKER = ((12, 0, 1, 8.5, .12), (2, 0, -1, 8.5, .15))  # dots of one picture, likewise; bright ones have -1
 ROUND = 7  # round cells
 
 # %% ../../nbs/generators/12_swimmers.ipynb #daeef15e
@@ -186,7 +186,7 @@ def _round_cells(chance): # as dots
 
 def _tails(swimmers, heads, way, swims, chance): # (frames, n, 24)
     frames, n = heads.shape
-    swings = _wandering(.35, .6, frames, (n,), chance), _wandering(.03, .9, frames, (n,), chance)
+    swings = _wandering(.35, .6, frames, (n,), chance), _wandering(.015, .9, frames, (n,), chance)
     base = way + math.pi + np.where(swims, *swings)
     own = chance.standard_normal((n, 4))*swimmers.tail_between.numpy()*np.where(swims, .4, 1)[:, None]
     varies = [_wandering(np.array(beats), keeps, frames, (n, 4), chance)

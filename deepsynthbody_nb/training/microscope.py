@@ -275,7 +275,7 @@ def train_painter(
     shown = video.astype('float32')/127.5 - 1
     microscope.grey.copy_(torch.tensor(float(shown.mean())))
     fresh = np.diff(video.astype('float32')/255, axis=0)
-    microscope.grain.copy_(torch.tensor(float(np.median(fresh.std(0)))/2**.5))
+    microscope.grain.copy_(torch.tensor(float(np.percentile(fresh.std(0), 25))/2**.5))   # where nothing moves
     maps = [np.concatenate([drawing(*own[:5]), one[None] - float(microscope.grey)]).astype('float16')
             for own, one in zip(scenes, shown, strict=True)]
     with torch.random.fork_rng(devices=[]):
