@@ -25,7 +25,7 @@ from ..records.provenance import made
 # %% ../../nbs/generators/07_one_image.ipynb #eea6c1d0
 PATCH = 5  # pixels, each way
 COMPLETE = 0.005  # small: every patch of the image should occur in the result
-ROWS = 4096  # queries whose distances are held in memory at once
+ROWS = 128  # queries at once: their distances to all keys should fit into the processor's cache
 
 # %% ../../nbs/generators/07_one_image.ipynb #ce4bd5d2
 def nearest_patches(
@@ -34,16 +34,15 @@ def nearest_patches(
     complete:float=COMPLETE, # None: the nearest, and no more
 )->torch.Tensor: # The key of each query, shape (queries,)
     "The nearest key of every query, where keys that suit others too count as farther."
-    size = (keys**2).sum(1)
-
-    def away(some):
-        return ((some**2).sum(1, keepdim=True) + size - 2*some@keys.T).clamp(min=0)
-
-    scale = 1
+    middle, numbers = keys.mean(0), queries.shape[1]
+    queries, keys = queries - middle, keys - middle                           # small numbers, small errors
+    size, own = (keys**2).sum(1), (queries**2).sum(1, keepdim=True)
+    queries = torch.cat([queries, own, torch.ones_like(own)], 1)
+    keys = torch.stack([*(-2*keys).T, torch.ones_like(size), size])           # so that a product is a squared distance
     if complete is not None:
-        least = torch.stack([away(some).amin(0) for some in queries.split(ROWS)]).amin(0)
-        scale = 1/(complete*queries.shape[1] + least)
-    return torch.cat([(away(some)*scale).argmin(1) for some in queries.split(ROWS)])
+        least = torch.stack([(some@keys).amin(0) for some in queries.split(ROWS)]).amin(0).clamp(min=0)
+        keys = keys/(complete*numbers + least)
+    return torch.cat([(some@keys).argmin(1) for some in queries.split(ROWS)])
 
 def put_together(
     guess:torch.Tensor, # Channels, rows, columns
@@ -90,7 +89,7 @@ def rearranged(
 
 # %% ../../nbs/generators/07_one_image.ipynb #30c8d40c
 MODEL = 'from one image'  # what its images say of where they come from
-VERSION = '1'
+VERSION = '2'
 LEAST, MOST = 24, 512  # pixels across
 
 # %% ../../nbs/generators/07_one_image.ipynb #c5521ddd
