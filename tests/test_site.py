@@ -44,6 +44,15 @@ def test_pages_are_whole(page, site):
     assert page.console_errors == [] and page.offsite == []
 
 
+def test_pictures_are_described():
+    silent = []
+    for path in pages():
+        for tag in re.findall(r'<img\b[^>]*>', path.read_text()):
+            said = re.search(r'\balt="([^"]*)"', tag)
+            if not said or len(said[1]) < 4 or said[1].startswith('../_images'): silent.append((path.name, tag[:120]))
+    assert silent == []
+
+
 def test_every_exported_name_is_documented(page):
     text, missing = {p: p.read_text() for p in pages()}, []
     for module in pkgutil.walk_packages(deepsynthbody_nb.__path__, 'deepsynthbody_nb.'):

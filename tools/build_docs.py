@@ -57,27 +57,47 @@ def code(cell):
     return cell
 
 
+def announced(text, before):
+    "What a picture below this markdown shows: the sentence that ends with a colon, else the heading, else what was said before."
+    text = re.sub(r'```.*?```|<[^>]+>', '', text, flags=re.S)
+    text = re.sub(r'!?\[([^\]]*)\]\([^)]*\)|[*_`$]', lambda m: m[1] or '', text).strip()
+    last = re.split(r'(?<=[.:?!])\s+(?=[A-Z])', text)[-1]
+    if last.endswith(':') and '|' not in last: return ' '.join(last.lstrip('#- ').rstrip(':').split())
+    headings = re.findall(r'^#+ (.*)$', text, flags=re.M)
+    return headings[-1] if headings else before
+
+
+def describe(cell, title, said):
+    "Say in words what a cell's picture shows: its own `fig-alt`, or what the text above announces."
+    own = re.search(r'^#\|\s*fig-alt:\s*(.*)$', cell.source, flags=re.M)
+    if any(kind.startswith('image/') for o in cell.outputs for kind in o.get('data', {})):
+        cell.metadata['mystnb'] = dict(image=dict(alt=own[1] if own else f"{title}: {said}" if said else title))
+
+
 def convert(processed, target, base):
     "Processed notebooks to Sphinx sources; returns {notebook: page}."
     pages = {}
     for path in sorted(processed.rglob('*.ipynb')):
         rel, notebook, cells, front = path.relative_to(processed), nbformat.read(path, 4), [], {}
-        depth = len(rel.parts) - 1
+        depth, said = len(rel.parts) - 1, ''
         for cell in notebook.cells:
             cell.pop('has_sd', None)                                                  # nbdev's mark, not in the notebook schema
             for key in ('execution', 'transient'): cell.metadata.pop(key, None)
             if cell.cell_type == 'raw' and cell.source.startswith('---'): front.update(yaml.safe_load(cell.source.strip().strip('-')) or {}); continue
             if cell.source.startswith('<!-- WARNING'): continue
-            if cell.cell_type == 'markdown': cell.source = markdown(cell.source, depth, base)
+            if cell.cell_type == 'markdown':
+                said = announced(cell.source, said)
+                cell.source = markdown(cell.source, depth, base)
             if cell.cell_type == 'code':
+                describe(cell, str(front.get('title', rel.stem)), said)
                 cell = code(cell)
                 if cell is None: continue
                 for output in cell.outputs:
                     data = output.get('data', {})
                     if 'text/markdown' in data: data['text/markdown'] = re.sub(r'^---\n', '', markdown(data['text/markdown'], depth, base))
             cells.append(cell)
-        said = f"\n\n> {front['description']}" if front.get('description') else ''
-        notebook.cells = [nbformat.v4.new_markdown_cell(f"# {front.get('title', rel.stem)}{said}"), *cells]
+        about = f"\n\n> {front['description']}" if front.get('description') else ''
+        notebook.cells = [nbformat.v4.new_markdown_cell(f"# {front.get('title', rel.stem)}{about}"), *cells]
         page = rel.parent/re.sub(r'^\d\d_', '', rel.stem)
         (target/page).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target/page.with_suffix('.ipynb'))
