@@ -223,3 +223,14 @@ def test_the_walk_on_a_page_without_a_kernel(tmp_path):
     static_pictures(seed=3, controls=('size',), path=tmp_path/'walk.html')
     text = (tmp_path/'walk.html').read_text()
     assert text.count('sd; polyp') == 8 and 'ynthetic' in text and 'http' not in text
+
+
+def test_another_generator_stands_behind_the_same_door(tmp_path):
+    x = gi.sample(3, seed=1, generator='polyps_gan')
+    assert x.attrs['model'] == 'polyps_gan' and x.image.shape == (3, 128, 128, 3) and x.mask.any()
+    np.testing.assert_array_equal(gi.sample(1, seed=1, generator='polyps_gan').image, x.image[:1])
+    tile, = gi.generate('a', tmp_path, '', 1, 1, seed=1, generator='polyps_gan')
+    assert abs(read(tile).squeeze() - x.image[0]).max() < .003
+    for wrong, said in ((lambda: gi.walk([1, 2], 3, generator='polyps_gan'), 'no codes'), (lambda: gi.invert(x, generator='polyps_gan'), 'no codes'),
+                        (lambda: gi.sample(1, generator='polyps_gan', condition=dict(size=3)), 'takes no condition')):
+        with pytest.raises(ValueError, match=said): wrong()

@@ -80,7 +80,7 @@ def generate(
     checkpoint_dir=None, # Not needed: the weights come with the package
     num_img_per_tile:int=1, # Rows and columns of a tile
     num_of_outputs:int=1, # How many tiles
-    trunc_psi:float=.75, # Truncation, as in `sample`
+    trunc_psi:float=.75, # Truncation, as in `sample`; nothing for a generator that takes none
     *,
     seed:int=None, # Drawn if not given
     device:str='cpu', # 'auto', 'cpu', 'cuda', 'mps'
@@ -91,7 +91,8 @@ def generate(
     name, seed = plain_name(name), seed_or_drawn(seed)
     side, outputs = whole('num_img_per_tile', num_img_per_tile, 1), whole('num_of_outputs', num_of_outputs, 1)
     between('trunc_psi', trunc_psi, .3, 1)
-    each = [dict(one, truncation=trunc_psi) for one in one_each(condition, outputs*side**2)]
+    own = dict(truncation=trunc_psi) if 'truncation' in door.card(generator).takes else {}
+    each = [one | own for one in one_each(condition, outputs*side**2)]
     batches = door.batches(outputs*side**2, seed, device=device, generator=generator, condition=each,
                            batch_size=side**2)
     folder, written = made_folder(result_dir), []

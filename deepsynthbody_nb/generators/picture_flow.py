@@ -347,6 +347,9 @@ def load_flow(
 )->PictureFlow: # In evaluation mode, without gradients
     "A generator of pictures, with the codec that its card names; raises `ValueError` if weights are damaged."
     card = find(card)
+    if 'codec' not in card.makes:
+        raise ValueError(f"the generator {card.name!r} has no codes of pictures to walk through or to find; "
+                         "choose one with a codec, such as 'polyps'")
     velocity, codec = load_weights(card), load_weights(card.makes['codec'], 'codec')
     parts = {f'velocity.{k}': v for k, v in velocity.items()} | {f'codec.{k}': v for k, v in codec.items()}
     return built(PictureFlow, parts).to(device, memory_format=torch.channels_last)
