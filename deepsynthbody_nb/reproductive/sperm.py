@@ -17,7 +17,7 @@ from ..images.draw import write_film
 from ..images.pixels import as_image
 from ..records.arguments import one_of, seed_or_drawn, whole
 from ..records.provenance import comment_lines
-from ..records.writing import made_folder, written_whole
+from ..records.writing import made_folder, write_text
 
 # %% ../../nbs/systems/04_sperm.ipynb #db30ae3a
 door = Door('reproductive.sperm', 'sperm')
@@ -107,10 +107,8 @@ def generate(
     for k, request in enumerate(each, start):
         x = _drawn(card, seed, k, [request], frames, device)
         x['video'] = x.video.assign_attrs(x.attrs)
-        table = track_table(x).drop(columns='record')
-        with written_whole(folder, [f'{k}.csv']) as aside:
-            lines = ''.join(f'# {line}\n' for line in comment_lines(x))
-            text = lines + table.to_csv(index=False, float_format='%.2f', lineterminator='\n')
-            (aside/f'{k}.csv').write_text(text, encoding='utf-8')
         written += write_film(pictures(x), folder/f'{k}.{format}', per_second=FRAMES_PER_SECOND)
+        lines = ''.join(f'# {line}\n' for line in comment_lines(x))
+        table = track_table(x).drop(columns='record').to_csv(index=False, float_format='%.2f', lineterminator='\n')
+        write_text(folder/f'{k}.csv', lines + table)
     return written
