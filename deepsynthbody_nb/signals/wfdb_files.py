@@ -342,8 +342,10 @@ def _read_segments(promised, header, sampling_rate, leads):
         blocks.append(block)
     return as_ecg(np.concatenate(blocks, 1), rate, names)
 
-# %% ../../nbs/signals/09_wfdb_files.ipynb #f4b68f54
+# %% ../../nbs/signals/09_wfdb_files.ipynb #2524e975
 BODY_FILES = ('.dat', '.atr', '.ppg', '.hea')  # the header last: where it is seen, the rest is there
+
+# %% ../../nbs/signals/09_wfdb_files.ipynb #f4b68f54
 _MARKED = dict(beat='.atr', pulse='.ppg')
 
 def write_body(
