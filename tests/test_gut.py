@@ -181,7 +181,8 @@ def test_the_walk_of_pictures_in_jupyterlab(lab):
     page.wait_for_function('([e, was]) => e.src != was', arg=[picture.element_handle(), before], timeout=30_000)
     page.locator('.widget-label', has_text='synthetic, polyps, seed 3').first.wait_for(timeout=30_000)
     page.get_by_role('button', name='Code').first.click()
-    assert "{'size': 1.0}" in page.locator('.widget-textarea textarea:visible').first.input_value()
+    code = page.locator('.widget-textarea textarea:visible').first.element_handle()
+    page.wait_for_function("""e => e.value.includes("{'size': 1.0}")""", arg=code, timeout=30_000)
     if shots := os.environ.get('SCREENSHOTS'):
         page.screenshot(path=f'{shots}/picture_walk.png')
     assert notebook.errors() == []
