@@ -8,12 +8,12 @@ the frames to learn from, or from synthetic pictures, and are judged on the fram
 of the sampler on the frames to choose by. With --save the tables go to the generator's card.
 """
 import functools
-import hashlib
 import os
 import sys
 import time
 from pathlib import Path
 
+import kept
 import numpy as np
 import pandas as pd
 import torch
@@ -28,7 +28,7 @@ from deepsynthbody_nb.images.pixels import as_image
 from deepsynthbody_nb.training.frames import dealt
 
 HERE = Path(__file__).resolve().parent
-KEPT = HERE.parent/'build'/'polyps' # what took long, for the next run
+KEPT = kept.BUILD/'polyps'
 CARD = HERE.parent/'deepsynthbody_nb'/'weights'/'polyps'
 N = 2000  # synthetic pictures
 FROM_ONE = 15  # real frames of which four pictures each are made
@@ -54,8 +54,7 @@ def frames():
 @functools.cache
 def synthetic(n=N, seed=0, **settings):
     "Synthetic pictures, asked for centres as they occur among the real frames: uint8, and masks."
-    card = hashlib.sha256((CARD/'card.toml').read_bytes() + repr((n, seed, settings)).encode()).hexdigest()[:12]
-    place = KEPT/f'pictures-{card}.npz'
+    place = KEPT/f"pictures-{kept.told((CARD/'weights.safetensors').read_bytes(), (n, seed, settings))}.npz"
     if not place.exists():
         x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
         KEPT.mkdir(parents=True, exist_ok=True)
@@ -66,13 +65,7 @@ def synthetic(n=N, seed=0, **settings):
 
 def taught(x, y, seed):
     "An outliner of these pictures and masks; one that was taught before is read again."
-    told = hashlib.sha256(x.tobytes() + y.tobytes() + repr((seed, STEPS)).encode()).hexdigest()[:12]
-    place, network = KEPT/f'outliner-{told}.pt', Outliner()
-    if not place.exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        torch.save(train_outliner(x, y, seed, STEPS).state_dict(), place)
-    network.load_state_dict(torch.load(place, weights_only=True))
-    return network.eval()
+    return kept.network(KEPT/f'outliner-{kept.told(x, y, (seed, STEPS))}.pt', Outliner(), lambda: train_outliner(x, y, seed, STEPS))
 
 
 def arms(images, masks, table, names):

@@ -7,22 +7,21 @@ five are kept apart. Pictures are of one man: the first 13 s are learnt from, th
 tables go to the generator's card.
 """
 import functools
-import hashlib
 import os
 import sys
 import time
 from pathlib import Path
 
+import kept
 import numpy as np
 import pandas as pd
 import torch
-import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from deepsynthbody_nb.classifiers.cells import CellFinder, find_cells
 from deepsynthbody_nb.evaluation.spots import average_precision
-from deepsynthbody_nb.generators.microscope import Microscope, draw, load_microscope, pointed, track_table
-from deepsynthbody_nb.generators.swimmers import PICTURE
+from deepsynthbody_nb.generators.microscope import Microscope, draw, load_microscope, pointed, seen_boxes, track_table
+from deepsynthbody_nb.generators.swimmers import PICTURE, scene
 from deepsynthbody_nb.signals.tracks import MOTILE, link
 from deepsynthbody_nb.training.microscope import (
     learn_men, learn_tails, seen_scenes, stretches, swim_of, train_finder, train_painter, train_stepper,
@@ -30,7 +29,7 @@ from deepsynthbody_nb.training.microscope import (
 
 HERE = Path(__file__).resolve().parent
 CARD = HERE.parent/'deepsynthbody_nb'/'weights'/'sperm'
-KEPT = HERE.parent/'build'/'sperm'
+KEPT = kept.BUILD/'sperm'
 LEARN, JUDGE = range(330), range(345, 539)  # pictures, 25 per second
 SEEDS = (0, 1, 2)
 
@@ -115,13 +114,8 @@ def sprites(n=165, seed=0):
 
 def taught(x, heads, seed):
     "A finder of these pictures and heads; one that was taught before is read again."
-    told = hashlib.sha256(x.tobytes() + np.concatenate(heads).tobytes() + bytes([seed])).hexdigest()[:12]
-    place, finder = KEPT/f'finder-{told}.pt', CellFinder()
-    if not place.exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        torch.save(train_finder(x, heads, seed=seed).state_dict(), place)
-    finder.load_state_dict(torch.load(place, weights_only=True))
-    return finder.eval()
+    place = KEPT/f'finder-{kept.told(x, np.concatenate(heads), bytes([seed]))}.pt'
+    return kept.network(place, CellFinder(), lambda: train_finder(x, heads, seed=seed))
 
 
 def detector():
@@ -169,18 +163,13 @@ def of_men(tables, per_second):
 
 def motion():
     "Generated men beside those learnt from and those kept apart."
-    from deepsynthbody_nb.generators.microscope import seen_boxes
-    from deepsynthbody_nb.generators.swimmers import scene
     tracks, held = men()
     real = pd.DataFrame(of_men(tracks.items(), 50))
     real['group'] = np.where(real.man.isin(held), 'kept apart', 'learnt from')
     made, swimmers = [], load_microscope().swimmers
     for record in range(40):
         one = scene(swimmers, {}, 0, record, 250)
-        box = seen_boxes(one)[None]
-        x = xr.Dataset(dict(box=(('record', 'time', 'cell', 'side'), box), swims=(('record', 'cell'), np.zeros((1, box.shape[2]), 'int8'))),
-                       coords=dict(record=[record]))
-        made.append((f'{record:02}', track_table(x)))
+        made.append((f'{record:02}', track_table(seen_boxes(one))))
     made = pd.DataFrame(of_men(made, 25)).assign(group='generated')
     yield pd.concat([real, made]).round(3)
 

@@ -8,18 +8,15 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/classifiers/cells.html.md
 __all__ = ['SURE', 'NEAREST', 'USUAL_BOX', 'CellFinder', 'load_cell_finder', 'find_cells']
 
 # %% ../../nbs/classifiers/04_cells.ipynb #cf14bed3
-import functools
-
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 
-from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
+from ..catalogue.weights import shipped
 from ..generators.microscope import ThreeLevels
 from ..records.arguments import between
-from ..records.devices import built, undisturbed
+from ..records.devices import undisturbed
 
 # %% ../../nbs/classifiers/04_cells.ipynb #fe92a163
 SURE = .3  # least height of a cell's middle that counts; chosen on the pictures learnt from
@@ -33,14 +30,12 @@ class CellFinder(ThreeLevels):
     def __init__(self):
         super().__init__(1, (24, 48, 64))
 
-@functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)
 def load_cell_finder(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card='cell_finder', # Whose weights: a name, a folder, or a `Card`
 )->CellFinder: # In evaluation mode, without gradients
     "The network that learnt from real pictures; raises `ValueError` if the weights are damaged."
-    return built(CellFinder, load_weights(find(card))).to(device, memory_format=torch.channels_last)
+    return shipped(CellFinder, card, device)
 
 def _heights(likely): # (rows, columns), to places and heights
     from scipy.ndimage import gaussian_filter, maximum_filter

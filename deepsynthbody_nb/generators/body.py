@@ -12,7 +12,6 @@ __all__ = ['PLACES', 'AXES', 'NUMBERS', 'SWAYS', 'USUAL_DELAY_S', 'RANGES', 'WOR
 
 # %% ../../nbs/generators/10_body.ipynb #b47ac35b
 import dataclasses
-import functools
 import math
 
 import numpy as np
@@ -20,11 +19,10 @@ import torch
 import xarray as xr
 from torch import nn
 
-from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
+from ..catalogue.weights import shipped
 from ..records.arrays import time_axis
 from ..records.chance import numpy_stream, stream
-from ..records.devices import built, undisturbed
+from ..records.devices import undisturbed
 from ..signals.leads import LEADS_8
 from ..signals.retiming import retimed
 from .flow import BEATS, GRID, as_asked, drawn, load_flow, noise_from
@@ -418,13 +416,11 @@ def as_body(
     return x
 
 # %% ../../nbs/generators/10_body.ipynb #c90268c6
-@functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)
 def load_body(
     card='body', # Whose weights: a name, a folder, or a `Card`
 )->BodyFlow: # In evaluation mode, without gradients
     "The flow of pulses that ships; raises `ValueError` if its weights are damaged."
-    return built(BodyFlow, load_weights(find(card)))
+    return shipped(BodyFlow, card)
 
 def draw(
     n:int, # How many records

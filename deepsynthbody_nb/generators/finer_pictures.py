@@ -16,8 +16,8 @@ import xarray as xr
 from torch import nn
 
 from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
-from ..records.devices import built, undisturbed
+from ..catalogue.weights import shipped
+from ..records.devices import undisturbed
 from .picture_flow import PictureCodec, PictureFlow, draw_pictures, load_flow, outline
 
 # %% ../../nbs/generators/08_finer_pictures.ipynb #ade5467a
@@ -53,14 +53,12 @@ def draw_fine(
     return torch.cat([finer(*last_features(flow.codec, codes[:, :-1])), outline(codes[:, -1:], LARGE)], 1)
 
 # %% ../../nbs/generators/08_finer_pictures.ipynb #3d50a62b
-@functools.lru_cache(maxsize=4)
-@torch.inference_mode(False)
 def load_finer(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card='polyps_256', # Whose weights: a name, a folder, or a `Card`
 )->Finer: # In evaluation mode, without gradients
     "The network that ships; raises `ValueError` if its weights are damaged."
-    return built(Finer, load_weights(find(card))).to(device, memory_format=torch.channels_last)
+    return shipped(Finer, card, device)
 
 def draw(
     n:int, # How many records

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
-from ..catalogue.weights import load_weights
+from ..catalogue.weights import shipped
 from ..classifiers.labels import RHYTHMS, SUPERCLASSES
 from ..records.chance import stream
-from ..records.devices import built, undisturbed
+from ..records.devices import undisturbed
 from ..signals.leads import LEADS_8, as_ecg
 from ..signals.retiming import retimed
 
@@ -500,14 +500,12 @@ def _drawn_group(flow, numbers, seed, asked, guidance):
 CARD = 'conditional'  # of the generator that ships
 
 # %% ../../nbs/generators/04_flow.ipynb #49b31f87
-@functools.lru_cache(maxsize=4)
-@torch.inference_mode(False)
 def load_flow(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card=CARD, # Whose weights: a name, a folder, or a `Card`
 )->Flow: # In evaluation mode, without gradients
     "A conditional generator; raises `ValueError` if its weights are damaged."
-    return built(Flow, load_weights(card)).to(device)
+    return shipped(Flow, card, device)
 
 def draw(
     n:int, # How many records

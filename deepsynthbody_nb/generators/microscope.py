@@ -9,8 +9,6 @@ __all__ = ['MAPS', 'FAINT', 'BOX', 'FRAMES', 'CARD', 'pointed', 'drawing', 'Twic
            'load_microscope', 'as_condition', 'seen_boxes', 'draw', 'track_table']
 
 # %% ../../nbs/generators/13_microscope.ipynb #602c6879
-import functools
-
 import numpy as np
 import pandas as pd
 import torch
@@ -18,12 +16,11 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
-from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
+from ..catalogue.weights import shipped
 from ..records.arguments import whole
 from ..records.arrays import time_axis
 from ..records.chance import numpy_stream, stream
-from ..records.devices import built, undisturbed
+from ..records.devices import undisturbed
 from .swimmers import CELLS, FRAMES_PER_SECOND, PICTURE, RANGES, SIZES, Scene, Swimmers, scene
 
 # %% ../../nbs/generators/13_microscope.ipynb #1d26c144
@@ -131,14 +128,12 @@ class Microscope(nn.Module):
             out.append(((seen.numpy() + 1)/2 + float(self.grain)*own).clip(0, 1))
         return np.stack(out).astype('float32')
 
-@functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)
 def load_microscope(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card='sperm', # Whose weights: a name, a folder, or a `Card`
 )->Microscope: # In evaluation mode, without gradients
     "Cells and the microscope; raises `ValueError` if the weights are damaged."
-    return built(Microscope, load_weights(find(card))).to(device, memory_format=torch.channels_last)
+    return shipped(Microscope, card, device)
 
 # %% ../../nbs/generators/13_microscope.ipynb #eee76012
 BOX = ('x', 'y', 'width', 'height')  # pixels; x and y of the box's middle, from the middle of the first pixel
@@ -164,7 +159,7 @@ def as_condition(
 
 def seen_boxes(
     one:Scene,
-)->np.ndarray: # (frames, `CELLS`, 4), float32, as `BOX`; zeros where no cell is in view
+)->xr.Dataset: # `box` (time, cell, side), as `BOX`, zeros where no cell is in view; `swims` (cell)
     "The boxes of a scene, cut off at the picture's edge."
     rows, columns = PICTURE
     half, (frames, n) = one.boxes/2, one.heads.shape
@@ -174,7 +169,8 @@ def seen_boxes(
     there = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
     out = np.zeros((frames, CELLS, len(BOX)), 'float32')
     out[:, :n] = np.stack([(left + right)/2, (top + bottom)/2, right - left, bottom - top], -1)*there[..., None]
-    return out
+    swims = np.pad(one.swims, (0, CELLS - n)).astype('int8')
+    return xr.Dataset(dict(box=(('time', 'cell', 'side'), out), swims=(('cell',), swims)))
 
 def draw(
     n:int, # How many records
@@ -192,8 +188,9 @@ def draw(
     for k, request in enumerate(as_condition(condition, n), start):
         one = scene(microscope.swimmers, request, seed, k, frames)
         video.append(microscope.film(one, seed, k))
-        box.append(seen_boxes(one))
-        swims.append(np.pad(one.swims, (0, CELLS - len(one.swims))).astype('int8'))
+        own = seen_boxes(one)
+        box.append(own.box.values)
+        swims.append(own.swims.values)
 
     def stacked(parts, shape, kind='float32'):
         return np.stack(parts) if parts else np.zeros((0, *shape), kind)
@@ -206,9 +203,10 @@ def draw(
         swims=(('record', 'cell'), stacked(swims, (CELLS,), 'int8'), dict(units='1'))), coords)
 
 def track_table(
-    x:xr.Dataset, # Records with `box` and `swims`
+    x:xr.Dataset, # Records with `box` and `swims`, or one, as `seen_boxes` gives it
 )->pd.DataFrame: # record, frame, track, x, y, width, height, swims; a cell that comes back has a new track
     "Boxes as a table, one row per cell and picture."
+    x = x if 'record' in x.dims else x.expand_dims(record=[0])
     box = x.box.transpose('record', 'time', 'cell', 'side').values
     there = box[..., 2] > 0
     new = there & ~np.pad(there, ((0, 0), (1, 0), (0, 0)))[:, :-1]
@@ -219,5 +217,5 @@ def track_table(
     table = pd.DataFrame(dict(record=x.record.values[record], frame=frame,
                               track=first[record, cell] + run[record, frame, cell] - 1))
     table[list(BOX)] = box[record, frame, cell]
-    swims = x.swims.values[record, cell]
+    swims = x.swims.transpose('record', 'cell').values[record, cell]
     return table.assign(swims=swims).sort_values(['record', 'track', 'frame'], ignore_index=True)

@@ -6,8 +6,9 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_flow.h
 
 # %% auto #0
 __all__ = ['SIZE', 'CODE', 'FAR', 'CENTRES', 'SCALES', 'STEPS', 'GUIDANCE', 'GUIDED', 'FIRST', 'TOGETHER', 'CARD', 'Residual',
-           'outline_code', 'outline', 'PictureCodec', 'as_condition', 'place_of', 'placed', 'Told', 'Attention',
-           'PictureVelocity', 'PictureFlow', 'as_pictures', 'as_channels', 'draw_pictures', 'load_flow', 'draw']
+           'outline_distances', 'outline_code', 'outline', 'PictureCodec', 'as_condition', 'place_of', 'placed', 'Told',
+           'Attention', 'PictureVelocity', 'PictureFlow', 'as_pictures', 'as_channels', 'draw_pictures', 'load_flow',
+           'draw']
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #b9599458
 import functools
@@ -46,14 +47,19 @@ class Residual(nn.Module):
         h = self.first(F.silu(self.first_norm(x)))
         return x + self.second(F.silu(self.second_norm(h)))
 
+def outline_distances(
+    masks:np.ndarray, # Shape (n, rows, columns), bool
+)->torch.Tensor: # Shape (n, 1, rows, columns)
+    "How far inside of the outline each pixel lies, at most `FAR` pixels; outside below 0."
+    from scipy.ndimage import distance_transform_edt
+    far = [distance_transform_edt(m) - distance_transform_edt(~m) if m.any() else 0*m - FAR for m in masks]
+    return torch.from_numpy(np.stack(far)).float().clamp(-FAR, FAR)[:, None]
+
 def outline_code(
     masks:torch.Tensor, # Shape (n, 128, 128), bool
 )->torch.Tensor: # Shape (n, 1, 16, 16)
-    "How far inside of the outline each place lies, at most `FAR` pixels; outside below 0."
-    from scipy.ndimage import distance_transform_edt
-    inside = masks.cpu().numpy()
-    far = [distance_transform_edt(m) - distance_transform_edt(~m) if m.any() else 0*m - FAR for m in inside]
-    far = torch.from_numpy(np.stack(far)).float().clamp(-FAR, FAR)[:, None]
+    "The distances to the outline, in fewer numbers."
+    far = outline_distances(masks.cpu().numpy())
     return (F.avg_pool2d(far, SIZE//CODE[1]) + .6*FAR)/(.55*FAR)              # mean about 0, deviation about 1
 
 def outline(

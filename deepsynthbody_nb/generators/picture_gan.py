@@ -8,18 +8,15 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_gan.ht
 __all__ = ['LATENT', 'CHANNELS', 'CARD', 'Grow', 'Bridge', 'PictureGAN', 'load_gan', 'draw']
 
 # %% ../../nbs/generators/11_picture_gan.ipynb #fb870e2f
-import functools
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
-from ..catalogue.shelf import find
-from ..catalogue.weights import load_weights
+from ..catalogue.weights import shipped
 from ..records.chance import stream
-from ..records.devices import built, undisturbed
+from ..records.devices import undisturbed
 from .picture_flow import as_pictures
 
 # %% ../../nbs/generators/11_picture_gan.ipynb #352e1ebb
@@ -62,14 +59,12 @@ class PictureGAN(nn.Module):
         return self.last(levels[-1]).tanh()
 
 # %% ../../nbs/generators/11_picture_gan.ipynb #4b5af815
-@functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)
 def load_gan(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card=CARD, # Whose weights: a name, a folder, or a `Card`
 )->PictureGAN: # In evaluation mode, without gradients
     "The network that draws; raises `ValueError` if its weights are damaged."
-    return built(PictureGAN, load_weights(find(card))).to(device, memory_format=torch.channels_last)
+    return shipped(PictureGAN, card, device)
 
 @undisturbed()
 def draw(

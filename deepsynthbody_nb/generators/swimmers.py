@@ -6,8 +6,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/swimmers.html.
 
 # %% auto #0
 __all__ = ['BEFORE', 'WAYS', 'SWIM', 'SLOWEST', 'MAN', 'RANGES', 'PICTURE', 'FRAMES_PER_SECOND', 'FIELD', 'CELLS', 'BEATS',
-           'SIZES', 'THINGS', 'FLICKER', 'ROUND', 'told', 'ahead', 'Stepper', 'swim', 'Swimmers', 'man_of', 'cells_of',
-           'Scene', 'scene']
+           'SIZES', 'THINGS', 'FLICKER', 'ROUND', 'told', 'ahead', 'Stepper', 'swim', 'Swimmers', 'as_logit', 'man_of',
+           'cells_of', 'Scene', 'scene']
 
 # %% ../../nbs/generators/12_swimmers.ipynb #3f9ef3df
 import dataclasses
@@ -94,7 +94,10 @@ class Swimmers(nn.Module):
                                 box_spread=(2, 2), tail_axes=(4, 22), tail_between=(4,)).items():
             self.register_buffer(name, torch.zeros(shape))
 
-def _as_logit(share): # 0 to 1, both included
+def as_logit(
+    share, # 0 to 1, both included
+):
+    "A share as a number that can be normal."
     return np.log((share + .01)/(1.01 - share))
 
 def _as_share(logit):
@@ -102,7 +105,7 @@ def _as_share(logit):
 
 def _as_numbers(man): # of `MAN`, to what is normal; NaN where nothing is asked
     cells, motile, speed, straight = (man.get(name, math.nan) for name in MAN)
-    return np.array([np.log(cells), _as_logit(motile/100), np.log(speed), _as_logit(straight/100)])
+    return np.array([np.log(cells), as_logit(motile/100), np.log(speed), as_logit(straight/100)])
 
 def man_of(
     swimmers:Swimmers,

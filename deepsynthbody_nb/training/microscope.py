@@ -19,11 +19,12 @@ from torch import nn
 
 from ..classifiers.cells import CellFinder
 from ..generators.microscope import Microscope, drawing, pointed
-from ..generators.swimmers import BEFORE, PICTURE, SIZES, SLOWEST, Stepper, Swimmers, ahead, told
+from ..generators.swimmers import BEFORE, PICTURE, SIZES, SLOWEST, Stepper, Swimmers, ahead, as_logit, told
 from ..records.chance import numpy_stream, stream
 from ..records.devices import undisturbed
 from ..signals.tracks import MOTILE, PER_SECOND, at_even_times, track_measures
 from .averaging import running_mean
+from .pictures import patch_critic
 
 # %% ../../nbs/training/28_microscope.ipynb #67d451aa
 STRETCH = 30  # steps of a stretch at most; every fifteenth step one begins
@@ -100,9 +101,6 @@ def _root(spread): # a matrix whose square it is
     eigen, vectors = np.linalg.eigh(spread)
     return torch.from_numpy(vectors*np.sqrt(eigen.clip(0))).float()
 
-def _logit(share):
-    return np.log((share + .01)/(1.01 - share))
-
 def learn_men(
     swimmers:Swimmers, # Changed in place
     men, # Of each man a table frame, track, x, y, width, height (pixels)
@@ -115,9 +113,9 @@ def learn_men(
         moves = found[:, 0] > MOTILE
         fast = found[moves]
         if moves.any():
-            known = np.stack([np.log(fast[:, 0]), _logit(fast[:, 1]), fast[:, 2]], 1)
+            known = np.stack([np.log(fast[:, 0]), as_logit(fast[:, 1]), fast[:, 2]], 1)
             cells.append(known - np.append(known[:, :2].mean(0), 0))
-            rows.append([np.log(own.groupby('frame').size().mean()), _logit(moves.mean()), *known[:, :2].mean(0)])
+            rows.append([np.log(own.groupby('frame').size().mean()), as_logit(moves.mean()), *known[:, :2].mean(0)])
         still.append(found[~moves, 0])
         boxes.append(np.log(own.groupby('track')[['width', 'height']].median().to_numpy()))
     rows, cells, still = np.array(rows), np.concatenate(cells), np.concatenate(still)
@@ -255,13 +253,6 @@ def _turned(maps, draw, ways=()): # a part of some maps, mirrored and turned; `w
             part[list(ways)] = part[list(ways[::-1])]
     return part
 
-def _critic(channels):
-    def normed(*sizes):
-        return nn.utils.parametrizations.spectral_norm(nn.Conv2d(*sizes))
-
-    return nn.Sequential(normed(channels, 32, 4, 2, 1), nn.LeakyReLU(.2), normed(32, 64, 4, 2, 1), nn.LeakyReLU(.2),
-                         normed(64, 96, 3, 1, 1), nn.LeakyReLU(.2), normed(96, 1, 3, 1, 1))
-
 @undisturbed(gradients=True)
 def train_painter(
     microscope:Microscope, # Changed in place
@@ -284,7 +275,8 @@ def train_painter(
         for layer in painter.modules():
             if hasattr(layer, 'reset_parameters'):
                 layer.reset_parameters()
-        painter, critic = (net.to(memory_format=torch.channels_last) for net in (painter, _critic(len(maps[0]) - 1)))
+        critic = patch_critic((len(maps[0]) - 1, 32, 4, 2, 1), (32, 64, 4, 2, 1), (64, 96, 3, 1, 1), (96, 1, 3, 1, 1))
+        painter, critic = (net.to(memory_format=torch.channels_last) for net in (painter, critic))
     mean, losses = copy.deepcopy(painter), []
     own = torch.optim.Adam(painter.parameters(), 1e-3, (.5, .99))
     other = torch.optim.Adam(critic.parameters(), 4e-4, (.5, .99))

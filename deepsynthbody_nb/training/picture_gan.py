@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..generators.picture_flow import FAR
+from ..generators.picture_flow import FAR, outline_distances
 from ..generators.picture_gan import LATENT, Grow, PictureGAN
 from ..records.chance import stream
 from ..records.devices import undisturbed
@@ -52,11 +52,8 @@ def with_distances(
     views:np.ndarray, # uint8 (n, 4, rows, columns), as `views_of` gives them
 )->torch.Tensor: # (n, 4, rows, columns), -1 to 1
     "Views whose mask has become the distance to its outline."
-    from scipy.ndimage import distance_transform_edt
-    masks = views[:, 3] > 127
-    far = [distance_transform_edt(m) - distance_transform_edt(~m) if m.any() else np.full(m.shape, -FAR) for m in masks]
     colours = torch.from_numpy(views[:, :3]).float()/127.5 - 1
-    return torch.cat([colours, torch.from_numpy(np.stack(far)/FAR).float().clamp(-1, 1)[:, None]], 1)
+    return torch.cat([colours, outline_distances(views[:, 3] > 127)/FAR], 1)
 
 def changed(
     x:torch.Tensor, # (n, 4, rows, columns)

@@ -13,7 +13,6 @@ import io
 
 import ipywidgets as widgets
 import numpy as np
-import xarray as xr
 
 from ..catalogue.shelf import find
 from ..generators.microscope import as_condition, load_microscope, seen_boxes, track_table
@@ -92,10 +91,7 @@ class CellPlayer(widgets.VBox):
         self._asked = self.settings
         measured = max(self.frames, 10*FRAMES_PER_SECOND)
         self._scene = scene(self._microscope.swimmers, self._asked, self.seed, 0, measured)
-        box = seen_boxes(self._scene)
-        swims = np.pad(self._scene.swims, (0, box.shape[1] - len(self._scene.swims))).astype('int8')
-        self._table = track_table(xr.Dataset(dict(box=(('record', 'time', 'cell', 'side'), box[None]),
-                                                  swims=(('record', 'cell'), swims[None])), dict(record=[0])))
+        self._table = track_table(seen_boxes(self._scene))
         self._painted = {}
         found = self.figures
         values = {'swimming': f"{found['motile']:.0f} %", 'VCL': f"{found['vcl']:.0f} pixels/s",
