@@ -131,3 +131,8 @@ def test_the_finder_is_the_one_on_its_card():
     player = CellPlayer(seed=1, cells=10, frames=3)
     player._sliders['cells'].value = 40
     assert player.figures['tracks'] > 20 and player.png(2)[:4] == b'\x89PNG'
+
+
+def test_the_player_says_what_was_asked_though_fast_cells_come_and_go():
+    told = [CellPlayer(seed=seed, cells=45, motile=20, speed=75, straightness=90, frames=2).figures['motile'] for seed in range(4)]
+    assert abs(np.mean(told) - 20) < 8, told

@@ -74,7 +74,8 @@ class CellPlayer(widgets.VBox):
             self._begin()
         m = measure_tracks(self._table, FRAMES_PER_SECOND)
         fast = m[m.motile]
-        return dict(tracks=len(m), motile=100*float(m.motile.mean()) if len(m) else np.nan, vcl=float(fast.vcl.mean()),
+        swim = float(np.average(m.motile, weights=m.seconds)) if len(m) else np.nan    # fast cells come and go
+        return dict(tracks=len(m), motile=100*swim, vcl=float(fast.vcl.mean()),
                     vsl=float((fast.vcl*fast.lin).mean()), lin=100*float(fast.lin.mean()), alh=float(fast.alh.mean()))
 
     def _moved(self, change):
