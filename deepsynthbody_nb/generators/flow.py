@@ -97,8 +97,11 @@ class Codec(nn.Module):
             noise_mean=(len(BANDS) - 1, 8),
             noise_spread=(8*(len(BANDS) - 1), 8*(len(BANDS) - 1)),
             noise_together=(len(BANDS) - 1, 8, 8),
+            made_mean=(AXES,),
+            real_mean=(AXES,),
         ).items():
             self.register_buffer(name, torch.ones(shape) if name.endswith('sd') else torch.zeros(shape))
+        self.register_buffer('made_to_real', torch.eye(AXES))
         self.noise_mean.fill_(-30)  # before it is learnt: none
 
     def told(self, shapes, parts): # each beat in numbers, (n, beats, 100)
@@ -131,6 +134,11 @@ class Codec(nn.Module):
         apart = (levels - levels.mean(0)).flatten(1)
         values, vectors = torch.linalg.eigh(apart.T@apart/len(apart))
         self.noise_spread.copy_(vectors*values.clamp(min=0).sqrt())
+
+    def settled(self, z): # the same, the shapes of its hearts with the mean and covariance of real ones
+        out = z.clone()
+        out[:, 0, :AXES] = torch.addmm(self.real_mean, z[:, 0, :AXES] - self.made_mean, self.made_to_real)
+        return out
 
     def noise(self, draw): # as the generator `draw` decides, shape (8, 5000), mV
         usual = torch.randn(len(self.noise_spread), generator=draw, dtype=torch.float32)
@@ -400,7 +408,7 @@ class Flow(nn.Module):
                 without = self.velocity(z, t, nothing)
                 v = without + guidance*(v - without)
             z, before = z + (v if before is None else 1.5*v - 0.5*before)/steps, v
-        return z
+        return self.codec.settled(z)
 
 # %% ../../nbs/generators/04_flow.ipynb #10870a7d
 TOGETHER = 8  # records of a group

@@ -378,21 +378,20 @@ _COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', '
 
 def delineate(
     x, # ECG as `as_ecg` takes it: mV, 100 to 1,000 Hz, 2 s or longer
-    method:str='network', # 'network', or one of neurokit2's delineators: 'dwt', 'cwt', 'peak', 'prominence'
+    method='network', # 'network', a `Delineator` of your own, or one of neurokit2's: 'dwt', 'cwt', 'peak', 'prominence'
 )->pd.DataFrame: # One row a wave: record, lead, beat, wave (P, QRS, T), onset_s, peak_s, offset_s, confidence (0 to 1)
     """Mark the waves of each lead, and in rows with lead 'all' those of each beat over all leads.
 
     Times are seconds on the ECG's own axis. `beat` numbers the record's beats from 0; a wave that belongs to none
     has -1. With neurokit2's methods there are no rows over all leads, and what it does not find is NaN. Raises
     `ValueError` for an unknown method, missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz."""
-    if method not in METHODS:
+    network = load_delineator() if isinstance(method, str) and method == 'network' else method
+    if not isinstance(network, Delineator) and method not in METHODS:
         raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     x = measurable(x)
     leads = x.lead.values.astype(str)
     parts = [
-        (_by_network if method == 'network' else functools.partial(_by_neurokit, method=method))(
-            x[i : i + 16], i
-        )
+        (_by_network if isinstance(network, Delineator) else _by_neurokit)(x[i : i + 16], i, network)
         for i in range(0, x.sizes['record'], 16)
     ]
     if not parts:
@@ -442,9 +441,9 @@ def measurable(
     return x
 
 # %% ../../nbs/signals/03_delineate.ipynb #e5e63511
-def _by_network(x, first):
+def _by_network(x, first, network):
     "Waves of a few records, numbered from `first`."
-    waves = _lead_waves(*_probabilities(load_delineator(), x))
+    waves = _lead_waves(*_probabilities(network, x))
     of_record, _, beat_of = _beats(waves)
     number = np.arange(len(of_record)) - np.searchsorted(
         of_record, of_record
