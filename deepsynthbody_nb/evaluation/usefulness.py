@@ -129,11 +129,15 @@ def usefulness(
         x['shuffled'] = (x['S'][0], x['S'][1].iloc[g.permutation(n)])
         on = {'R': (real[tested], real_labels.iloc[tested], patients[tested]),
               'S': (synthetic[other], synthetic_labels.iloc[other], other.astype(str))}
+        asked = np.concatenate([on['R'][0], on['S'][0]])
+        rows = dict(R=slice(0, len(tested)), S=slice(len(tested), None))
+        said = {learn: fit(*own, asked, s) for learn, own in x.items()}      # each is taught once, and asked of both
         for way, learn, judge in WAYS:
-            found.append(dict(way=way, n=len(x[learn][0])) | _judged(fit, x[learn], on[judge], s, draws))
+            scores = said[learn].iloc[rows[judge]].reset_index(drop=True)
+            found.append(dict(way=way, n=len(x[learn][0])) | _judged(scores, on[judge], s, draws))
         for size in (2**k for k in range(4, 20) if curve and 2**k <= n):
             few = (x['R'][0][:size], x['R'][1].iloc[:size])
-            points.append(dict(records=size, value=_judged(fit, few, on['R'], s, 0)['value']))
+            points.append(dict(records=size, value=_judged(fit(*few, on['R'][0], s), on['R'], s, 0)['value']))
     table = pd.DataFrame(found).groupby('way', sort=False).apply(_over_seeds, include_groups=False)
     points = pd.DataFrame(points, columns=['records', 'value']).groupby('records', as_index=False).value.mean()
     return Usefulness(table, points, _replaces(points, table.value['TSTR']), tuple(classes))
@@ -143,8 +147,7 @@ WAYS = (('TRTR', 'R', 'R'), ('TSTR', 'S', 'R'), ('TRTS', 'R', 'S'), ('TSTS', 'S'
         ('real + synthetic', 'R+S', 'R'), ('shuffled labels', 'shuffled', 'R'))
 
 # %% ../../nbs/evaluation/06_usefulness.ipynb #ff0add2e
-def _judged(fit, learn, judge, seed, draws):
-    scores = fit(*learn, judge[0], seed)
+def _judged(scores, judge, seed, draws):
     labels = judge[1].reset_index(drop=True)
     own = [c for c in labels if scores[c].notna().all() and labels[c].nunique() == 2]
     if not own:

@@ -1,4 +1,4 @@
-"""Brightness, contrast, colour, sharpness and noise of pictures brought to those of a reference; what is seen in them stays where it is.
+"""Brightness, contrast, colour, sharpness and noise brought to those of a reference; no pixel moves.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/standardise.html.md"""
 
@@ -11,10 +11,10 @@ __all__ = ['SLOW', 'BANDS', 'KEPT', 'METHODS', 'Standardiser']
 import numpy as np
 import xarray as xr
 
-from .pixels import as_image
 from ..records.arguments import between, one_of, whole
 from ..records.chance import numpy_stream
 from ..records.provenance import edited
+from .pixels import as_image
 
 # %% ../../nbs/images/03_standardise.ipynb #426b4d49
 _SHARES = np.linspace(0, 1, 257)
@@ -38,7 +38,8 @@ def _by_curve(values, usual, _):
     for k in range(values.shape[-1]):
         own = np.maximum.accumulate(_curve_points(values, None)[:, k] + 1e-6*np.arange(len(_POINTS)))
         at, to = np.r_[-1e-3, own, 1.001], np.r_[0, usual[:, k], 1]
-        out[..., k] = PchipInterpolator(np.maximum.accumulate(at + 1e-9*np.arange(len(at))), to)(values[..., k])
+        rising = np.maximum.accumulate(at + 1e-9*np.arange(len(at)))
+        out[..., k] = PchipInterpolator(rising, to)(values[..., k])
     return out
 
 # %% ../../nbs/images/03_standardise.ipynb #7b851ba0
@@ -60,26 +61,31 @@ def _by_colour(values, usual, _):
         warnings.simplefilter('ignore')                                      # colours that no screen shows are cut
         return lab2rgb(moved) if values.shape[-1] == 3 else moved
 
-# %% ../../nbs/images/03_standardise.ipynb #af93ee62
+# %% ../../nbs/images/03_standardise.ipynb #60d2f0b7
 SLOW = .02  # of the sampling rate: waves slower than this are style
+
+# %% ../../nbs/images/03_standardise.ipynb #af93ee62
+def _other_size(method, reference, values):
+    (rows, columns), (own_rows, own_columns) = reference.shape[:2], values.shape[:2]
+    return (f"the method {method!r} takes pictures as large as its reference: {columns} × {rows} pixels, these have "
+            f"{own_columns} × {own_rows}. Resize them first, with images.pixels.resize")
 
 def _amplitudes(values, _):
     return np.abs(np.fft.fft2(values, axes=(0, 1)))
 
 def _by_fourier(values, usual, _):
     if usual.shape != values.shape:
-        raise ValueError(f"the method 'fourier' takes pictures as large as its reference: "
-                         f"{usual.shape[1]} × {usual.shape[0]} pixels, these have {values.shape[1]} × {values.shape[0]}. "
-                         "Resize them first, with images.pixels.resize")
+        raise ValueError(_other_size('fourier', usual, values))
     waves = np.fft.fft2(values, axes=(0, 1))
     rows, columns = (np.abs(np.fft.fftfreq(n)) for n in values.shape[:2])
     slow = np.hypot(rows[:, None], columns[None]) <= SLOW
     waves[slow] *= (usual/np.maximum(np.abs(waves), 1e-9))[slow]
     return np.fft.ifft2(waves, axes=(0, 1)).real
 
-# %% ../../nbs/images/03_standardise.ipynb #b4d53d04
+# %% ../../nbs/images/03_standardise.ipynb #b0884a0b
 BANDS = 5  # each twice as coarse as the one before; then the rest
 
+# %% ../../nbs/images/03_standardise.ipynb #b4d53d04
 def _split(values):
     from scipy.ndimage import gaussian_filter
     bands, rest = [], values
@@ -99,9 +105,10 @@ def _by_bands(values, usual, _):
     out = (rest - rest.mean((0, 1)))*usual[-2]/own[-2] + usual[-1]
     return out + sum(b*(u/o) for b, u, o in zip(bands, usual, own, strict=False))
 
-# %% ../../nbs/images/03_standardise.ipynb #a775d1a5
+# %% ../../nbs/images/03_standardise.ipynb #8a9f5b21
 KEPT = 30  # singular values that stay
 
+# %% ../../nbs/images/03_standardise.ipynb #a775d1a5
 def _parts(values):
     u, s, v = np.linalg.svd(np.moveaxis(values, -1, 0), full_matrices=False)
     strong = (u[..., :KEPT]*s[:, None, :KEPT])@v[:, :KEPT]
@@ -113,13 +120,11 @@ def _picture(values, _):
 def _by_noise(values, references, draw):
     reference = references[draw.integers(len(references))]
     if reference.shape != values.shape:
-        raise ValueError(f"the method 'noise' takes pictures as large as its reference: "
-                         f"{reference.shape[1]} × {reference.shape[0]} pixels, these have {values.shape[1]} × "
-                         f"{values.shape[0]}. Resize them first, with images.pixels.resize")
+        raise ValueError(_other_size('noise', reference, values))
     mixed = _parts(values)[0] + _parts(reference)[1]
     return _by_histogram(mixed, _quantiles(reference, None), None)
 
-# %% ../../nbs/images/03_standardise.ipynb #75063f64
+# %% ../../nbs/images/03_standardise.ipynb #e0618ddf
 _WAYS = {  # what is remembered of each reference, is it averaged, and how a picture is brought to it
     'histogram': (_quantiles, True, _by_histogram),
     'exposure': (_curve_points, True, _by_curve),
@@ -128,8 +133,11 @@ _WAYS = {  # what is remembered of each reference, is it averaged, and how a pic
     'bands': (_energies, True, _by_bands),
     'noise': (_picture, False, _by_noise),
 }
+
+# %% ../../nbs/images/03_standardise.ipynb #8caf1006
 METHODS = tuple(_WAYS)
 
+# %% ../../nbs/images/03_standardise.ipynb #2a14a34e
 class Standardiser:
     """Bring pictures to the brightness, contrast, colour, sharpness or noise of a reference.
 

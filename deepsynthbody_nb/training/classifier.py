@@ -121,6 +121,7 @@ def train_classifier(
     said:np.ndarray=None, # A teacher's opinions, shape (n, classes), 0 to 1; the labels alone if not given
     steps:int=1500, # Of 64 records
     seed:int=0,
+    start:Classifier=None, # A network to go on with, left as it is; a new one if not given
 )->Classifier: # In evaluation mode, not calibrated
     "Teach a network the classes; what is returned is the running mean of its weights."
     y = torch.tensor(labels.to_numpy('float32'))
@@ -130,7 +131,8 @@ def train_classifier(
         aim, told = torch.where(y.isnan(), own, (y + own)/2), torch.ones_like(y)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network, g = Classifier(labels.columns), torch.Generator().manual_seed(seed)
+        network = Classifier(labels.columns) if start is None else copy.deepcopy(start).train().requires_grad_(True)
+        g = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=0.15)
         mean = copy.deepcopy(network)

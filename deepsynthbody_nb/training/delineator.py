@@ -28,7 +28,7 @@ import xarray as xr
 from ..evaluation.delineation import expert_marks
 from ..signals.delineate import RATE, Delineator, delineate
 from ..signals.files import read
-from ..signals.leads import LEADS_12, as_ecg, to_leads
+from ..signals.leads import LEADS_12
 from .averaging import running_mean
 
 # %% ../../nbs/training/00_delineator.ipynb #40cb72e1

@@ -1,0 +1,72 @@
+"Pictures brought to a reference: near to it in what the method promises, the same whatever is beside them, with what is seen in its place."
+import numpy as np
+import pytest
+from skimage.color import rgb2lab
+from skimage.metrics import structural_similarity
+
+from deepsynthbody_nb.images.pixels import as_image, as_mask, paired
+from deepsynthbody_nb.images.standardise import METHODS, Standardiser
+
+
+def pictures(n, seed, channels=3, size=64, gamma=1., blur=1.):
+    "Blobs on a ground, as another lamp and another lens would show them."
+    from scipy.ndimage import gaussian_filter
+    g = np.random.default_rng(seed)
+    values = np.stack([gaussian_filter(g.random((size, size, channels)), (blur, blur, 0)) for _ in range(n)])
+    values = (values - values.min())/np.ptp(values)
+    return as_image((values**gamma*.9 + .05).astype('float32') if channels == 3 else (values[..., 0]**gamma).astype('float32'))
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('method', METHODS)
+def test_a_picture_comes_nearer_and_its_content_stays(method, channels):
+    reference, other = pictures(12, 0, channels), pictures(6, 1, channels, gamma=2., blur=1.5)
+    found = Standardiser(method).fit(reference).apply(other)
+    assert found.dims == other.dims and found.dtype == np.float32 and 0 <= float(found.min()) and float(found.max()) <= 1
+    apart = [abs(float(x.mean()) - float(reference.mean())) for x in (other, found)]
+    assert apart[1] < .5*apart[0]
+    alike = [structural_similarity(a, b, data_range=1, channel_axis=-1 if channels == 3 else None) for a, b in zip(found.values, other.values)]
+    assert np.mean(alike) > .5
+    assert f'standardised by {method}' in found.attrs['provenance']
+
+
+def test_each_method_keeps_its_promise():
+    reference, other = pictures(12, 0), pictures(6, 1, gamma=2., blur=2.)
+    by = {m: Standardiser(m).fit(reference).apply(other).values.astype(float) for m in METHODS}
+    shares = np.linspace(.02, .98, 20)
+    usual = np.mean([np.quantile(p, shares, axis=(0, 1)) for p in reference.values], 0)
+    assert max(np.abs(np.quantile(p, shares, axis=(0, 1)) - usual).max() for p in by['histogram']) < .01
+    spread = np.mean([rgb2lab(p).std((0, 1)) for p in reference.values], 0)
+    assert max(np.abs(rgb2lab(p).std((0, 1))/spread - 1).max() for p in by['colour']) < .1
+    def fine(p): return np.diff(p, axis=0).std()
+    was, wanted, got = (np.mean([fine(p) for p in x]) for x in (other.values, reference.values, by['bands']))
+    assert abs(got - wanted) < abs(was - wanted)/2                           # nearly as sharp as the reference
+    phases = [np.angle(np.fft.fft2(p[..., 0]))[:2, 1:3] for p in (other.values[0].astype(float), by['fourier'][0])]
+    np.testing.assert_allclose(*phases, atol=.05)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_the_answer_does_not_depend_on_the_company(method):
+    fitted, other = Standardiser(method, seed=3).fit(pictures(8, 0)), pictures(6, 1)
+    whole = fitted.apply(other)
+    np.testing.assert_array_equal(fitted.apply(other[:2]), whole[:2])
+    np.testing.assert_array_equal(fitted.apply(other[0]), whole[0])
+    half = Standardiser(method, .5, seed=3).fit(pictures(8, 0)).apply(other)
+    np.testing.assert_allclose(half, (whole + other.values)/2, atol=2e-3)
+
+
+def test_masks_and_what_is_known_travel_along():
+    other = pictures(3, 1).assign_coords(record=['a', 'b', 'c'], centre=('record', ['x', 'y', 'z']))
+    pair = paired(other, as_mask((other.values[..., 0] > .5)).assign_coords(record=['a', 'b', 'c']))
+    found = Standardiser('colour').fit(pictures(4, 0)).apply(pair)
+    assert found.mask.identical(pair.mask) and found.centre.values.tolist() == ['x', 'y', 'z']
+
+
+@pytest.mark.parametrize('call, said', [
+    (lambda: Standardiser('magic'), 'known are histogram'), (lambda: Standardiser(strength=2), 'strength must be'),
+    (lambda: Standardiser().apply(pictures(1, 0)), 'has seen no reference yet'),
+    (lambda: Standardiser().fit(pictures(2, 0)).apply(pictures(2, 0, 1)), 'the reference is in colour, these pictures are grey'),
+    (lambda: Standardiser('noise').fit(pictures(2, 0)).apply(pictures(2, 0, size=32)), 'as large as its reference: 64 × 64 pixels, these have 32 × 32'),
+    (lambda: Standardiser().fit(np.zeros((2, 8, 8), 'uint8')), 'from_bytes')])
+def test_what_is_wrong_is_said(call, said):
+    with pytest.raises(ValueError, match=said): call()
