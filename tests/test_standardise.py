@@ -78,12 +78,12 @@ def test_the_explorer_shows_what_the_controls_say():
     explorer = StandardiseExplorer(reference, other, method='histogram', strength=0, number=3)
     before, said = explorer._pictures[1].value, explorer._said.value
     np.testing.assert_array_equal(explorer.x, other[3])
-    explorer._strength.value = 1
+    explorer.strength.value = 1
     assert explorer._pictures[1].value != before and explorer._said.value != said and explorer._pictures[0].value.count('<img') == 1
     np.testing.assert_array_equal(explorer.x, Standardiser().fit(reference).apply(other)[3])
     was, now = explorer.doubt
     assert was > .9 and now < was
-    explorer._number.value = 5
+    explorer.number.value = 5
     np.testing.assert_array_equal(explorer.x, Standardiser().fit(reference).apply(other)[5])
-    explorer._method.value = 'colour'
+    explorer.method.value = 'colour'
     assert 'colour, 100%' in explorer._pictures[1].value

@@ -38,6 +38,8 @@ def edges_kept(
 class StandardiseExplorer(widgets.VBox):
     """Choose a method and its strength, and see a picture before and after, beside one of the reference.
 
+    `method`, `strength` and `number` are its controls; their `value` can be set by a program, too.
+
     Raises `ValueError` for fewer than five pictures of either kind, and for what a `Standardiser` cannot take."""
 
     def __init__(
@@ -54,34 +56,34 @@ class StandardiseExplorer(widgets.VBox):
                 raise ValueError(f"{name} needs {FEWEST} pictures or more, so that a classifier can learn to tell them")
         self._fitted, self._seen = {}, [_measures(x) for x in (self._reference, self._other)]
         super().__init__()
-        self._method = widgets.Dropdown(options=METHODS, value=one_of('method', method, METHODS), description='Method')
-        self._strength = widgets.FloatSlider(between('strength', strength, 0, 1), min=0, max=1, step=.05,
+        self.method = widgets.Dropdown(options=METHODS, value=one_of('method', method, METHODS), description='Method')
+        self.strength = widgets.FloatSlider(between('strength', strength, 0, 1), min=0, max=1, step=.05,
                                              description='Strength', continuous_update=True)
-        self._number = widgets.BoundedIntText(whole('number', number), 0, self._other.sizes['record'] - 1,
+        self.number = widgets.BoundedIntText(whole('number', number), 0, self._other.sizes['record'] - 1,
                                               description='Picture')
         self._pictures = [widgets.HTML() for _ in range(3)]
         self._said = widgets.HTML()
-        for control in (self._method, self._strength, self._number):
+        for control in (self.method, self.strength, self.number):
             control.observe(lambda change: self._show(), 'value')
-        self.children = [widgets.HBox([self._method, self._strength, self._number], layout=dict(flex_flow='row wrap')),
+        self.children = [widgets.HBox([self.method, self.strength, self.number], layout=dict(flex_flow='row wrap')),
                          widgets.HBox(self._pictures, layout=dict(flex_flow='row wrap')), self._said]
         self._show()
 
     @property
     def x(self):
         "The picture shown, standardised; its history says by what."
-        method = self._method.value
+        method = self.method.value
         if method not in self._fitted:
             self._fitted[method] = Standardiser(method).fit(self._reference)
         fitted = self._fitted[method]
-        fitted.strength = self._strength.value
-        return fitted.apply(self._other[self._number.value])
+        fitted.strength = self.strength.value
+        return fitted.apply(self._other[self.number.value])
 
     def _classifier(self): # has not seen the picture that is shown
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-        own, others = self._seen[0], np.delete(self._seen[1], self._number.value, 0)
+        own, others = self._seen[0], np.delete(self._seen[1], self.number.value, 0)
         origin = np.repeat([0, 1], [len(own), len(others)])
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight='balanced'))
         return model.fit(np.nan_to_num(np.concatenate([own, others])), origin)
@@ -90,14 +92,14 @@ class StandardiseExplorer(widgets.VBox):
     def doubt(self):
         "Probability, 0 to 1, that the picture is from elsewhere: as it is, and standardised."
         model, x = self._classifier(), self.x
-        pair = _measures(x.expand_dims('record'))[0], self._seen[1][self._number.value]
+        pair = _measures(x.expand_dims('record'))[0], self._seen[1][self.number.value]
         after, before = model.predict_proba(np.nan_to_num(np.stack(pair)))[:, 1]
         return float(before), float(after)
 
     def _show(self):
-        before, after = self._other[self._number.value], self.x
-        titles = ('from elsewhere', f'{self._method.value}, {self._strength.value:.0%}', 'of the reference')
-        shown = (before, after, self._reference[self._number.value % len(self._reference)])
+        before, after = self._other[self.number.value], self.x
+        titles = ('from elsewhere', f'{self.method.value}, {self.strength.value:.0%}', 'of the reference')
+        shown = (before, after, self._reference[self.number.value % len(self._reference)])
         for box, title, image in zip(self._pictures, titles, shown, strict=True):
             source = f'data:image/png;base64,{_png(image)}'
             box.value = (f'<figure style="margin:4px"><img width="256" alt="{title}" src="{source}">'
