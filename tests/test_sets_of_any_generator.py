@@ -39,7 +39,7 @@ def hearts(tmp_path_factory):
 def test_balanced_requests_are_labels(hearts):
     labels = pd.read_csv(hearts/'labels.csv', index_col='record')
     assert labels.superclass.value_counts().to_dict() == dict.fromkeys(SUPERCLASSES, 24)
-    assert labels.provenance[7] == 'synthetic: generator conditional 2, seed 3, record 7'
+    assert labels.provenance[7] == 'synthetic: generator conditional 3, seed 3, record 7'
     x = xr.open_zarr(hearts/'ecg.zarr').ecg.load()
     assert x.superclass.values.tolist() == labels.superclass.tolist() and x.attrs['model'] == 'conditional'
     each = [dict(superclass=c) for c in labels.superclass[50:53]]

@@ -23,7 +23,9 @@ def beat_marks(
     marks:pd.DataFrame, # One record's rows of `delineate`
     duration:float, # Of the record, s
 )->np.ndarray: # Shape (beats, 4): P onset, QRS onset, QRS offset, T offset; s, rising throughout
-    "Where the parts of each whole beat begin."
+    "Where the parts of each whole beat begin; marks that belong to no beat (-1) do not count."
+    marks = marks[marks.beat >= 0]
+
     def wave(name, column):
         return marks[marks.wave == name].groupby('beat')[column].agg(['median', 'size'])
 

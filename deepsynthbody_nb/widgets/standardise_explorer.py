@@ -19,9 +19,10 @@ from ..images.pixels import as_image, to_bytes
 from ..images.standardise import METHODS, Standardiser
 from ..records.arguments import between, one_of, whole
 
-# %% ../../nbs/widgets/09_standardise_explorer.ipynb #1229e1f1
+# %% ../../nbs/widgets/09_standardise_explorer.ipynb #caa8c653
 FEWEST = 5  # pictures of each kind, that a classifier can learn from
 
+# %% ../../nbs/widgets/09_standardise_explorer.ipynb #1229e1f1
 def _measures(images):
     x = images if 'channel' in images.dims else images.expand_dims('channel', -1)
     return image_measures(x).to_numpy()
