@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scorecards import requested
 
 from deepsynthbody_nb.cardiovascular import ecg
 from deepsynthbody_nb.catalogue.shelf import find
@@ -31,7 +32,7 @@ from deepsynthbody_nb.signals.leads import LEADS_8, as_ecg
 from deepsynthbody_nb.signals.retiming import loops_of
 from deepsynthbody_nb.training.conditional import judged, taught, together
 from deepsynthbody_nb.training.flow import beats_of
-from deepsynthbody_nb.training.records import patient_folds
+from deepsynthbody_nb.training.records import ptbxl_folds
 
 SETS = 3  # of generated records, of which figures are means
 FEW, MANY = 300, 5000  # real records that a hospital may have; generated ones beside them
@@ -41,9 +42,7 @@ CLASSES = list(SUPERCLASSES)
 def dealt(folder):
     "Records that were learnt from, and those that report."
     records = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500', 'cinc2021', 'cinc_more')))
-    own = (records.table.source == 'PTB-XL').to_numpy()
-    fold = np.full(len(records), -1)
-    fold[own] = patient_folds(records.table[own])
+    fold = ptbxl_folds(records.table)
     return records[~np.isin(fold, [0, 1, 2])], records[np.isin(fold, [1, 2])]
 
 
@@ -55,9 +54,7 @@ def usefulness(learn, test):
     learn, test = labelled(learn), labelled(test)
     real = learn.ecg, learn.table[CLASSES].reset_index(drop=True)
     some = np.sort(numpy_stream(0, 0).permutation(len(learn))[:FEW])
-    requests = usual_requests(find('conditional'), MANY, 11)
-    made = ecg.sample(MANY, seed=11, leads=8, generator='conditional', condition=requests)
-    asked = pd.DataFrame([{c: float(c in request['superclass']) for c in CLASSES} for request in requests])
+    made, asked = requested(MANY)
     n = len(learn)
     sets = {'real': real, f'{FEW} real': (real[0][some], real[1].iloc[some]),
             'synthetic': (made[:n], asked[:n]), f'{MANY} synthetic': (made, asked)}
@@ -100,17 +97,14 @@ def coded(flow, beats):
     return torch.stack(codes)
 
 
-def requested(flow, n, seed):
+def walked(flow, n, seed):
     "Codes as the generator makes them, before its hearts are settled."
-    plain = load_flow()
-    settled, plain.codec.settled = plain.codec.settled, lambda z: z
     asked = as_condition(usual_requests(find('conditional'), n, seed), n)
     codes = []
     for begin in range(0, n, 32):
         rows = range(begin, min(begin + 32, n))
         noise = torch.stack([torch.randn(1 + BEATS, flow.codec.numbers, generator=stream(seed, k)) for k in rows])
-        codes.append(plain.draw(noise, {name: v[list(rows)] for name, v in asked.items()}))
-    plain.codec.settled = settled
+        codes.append(flow.walk(noise, {name: v[list(rows)] for name, v in asked.items()}))
     return torch.cat(codes)
 
 
@@ -142,7 +136,7 @@ def stages(real):
 
     rows = []
     for s in range(SETS):
-        made = requested(flow, n, 500 + s)
+        made = walked(flow, n, 500 + s)
         order = numpy_stream(s, 1).permutation(n)
         for name, codes, noise, owners in (
             ('their beats redrawn, without noise', own, 'none', names),

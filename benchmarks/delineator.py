@@ -18,13 +18,13 @@ import pandas as pd
 from safetensors.torch import load_file
 
 from deepsynthbody_nb.catalogue.shelf import find
-from deepsynthbody_nb.evaluation.delineation import boundary_errors, by_record, expert_marks
+from deepsynthbody_nb.evaluation.delineation import boundary_errors, by_record, expert_marks, score_delineation
 from deepsynthbody_nb.records.devices import built
 from deepsynthbody_nb.signals.delineate import Delineator, delineate
 from deepsynthbody_nb.signals.leads import LEADS_12, as_ecg
 from deepsynthbody_nb.training.conditional import together
 from deepsynthbody_nb.training.delineator import deal_folds, read_ludb
-from deepsynthbody_nb.training.records import patient_folds
+from deepsynthbody_nb.training.records import ptbxl_folds
 
 SNOMED = {'426783006': 'SR', '427084000': 'STACH', '164889003': 'AFIB', '164890007': 'AFLT', '270492004': '1AVB'}
 RHYTHMS = {'SR': 'sinus rhythm', 'STACH': 'sinus tachycardia', '1AVB': 'first-degree block', 'AFIB': 'fibrillation',
@@ -47,6 +47,8 @@ def cross_validated(ludb, networks):
     found['record'] = found.record.astype(str)
     known = pd.DataFrame(dict(group=table.group.to_numpy(), fold=fold), index=table.name.astype(str))
     beats = found[found.wave == 'QRS'].groupby('record').size().rename('beats_found')
+    for table in score_delineation(marked, found):
+        print(table.round(4).to_string())
     rows = by_record(marked, found).join(known).join(beats).reset_index()
     return rows.round(2), boundary_errors(marked, found)
 
@@ -68,8 +70,7 @@ def beats_with_p(folder, network):
     codes = {name: own for one in folders for name, own in told(one).items()}
     source = np.where(records.table.source == 'PTB-XL', 'PTB-XL',
                       np.where(records.table.source == 'CinC 2021', 'CinC 2021', "CinC's sources"))
-    fold = np.full(len(records), -1)
-    fold[source == 'PTB-XL'] = patient_folds(records.table[source == 'PTB-XL'])
+    fold = ptbxl_folds(records.table)
     rows = []
     for code, rhythm in RHYTHMS.items():
         is_so = np.array([code in codes[n] and 'PACE' not in codes[n] for n in names])
@@ -96,16 +97,9 @@ if __name__ == '__main__':
     ships = built(Delineator, load_file(card.folder/card.weights))
     records, errors = cross_validated(base/'ludb', sys.argv[1])
     tables = dict(cross_validation=records, boundary_errors=errors, rhythms=beats_with_p(base, ships))
-    for wave in ('P', 'QRS', 'T'):
-        marked, missed, invented = (records[f'{wave}_{name}'].sum() for name in ('marked', 'missed', 'invented'))
-        print(wave, marked, 'F1', round(2*(marked - missed)/(2*marked - missed + invented), 4))
     for name in ('qrs_ms', 'pr_ms', 'qt_ms', 'heart_rate_bpm'):
         apart = (records[f'{name}_found'] - records[f'{name}_marked']).abs()
         print(name, round(apart.mean(), 2), apart.count(), 'single', round(records[f'{name}_lead_error'].mean(), 2))
-    each = errors.groupby('point', sort=False)
-    mean = each.apply(lambda e: np.average(e.error_ms, weights=e.waves), include_groups=False)
-    square = each.apply(lambda e: np.average(e.error_ms**2, weights=e.waves), include_groups=False)
-    print(pd.DataFrame(dict(mean=mean, sd=np.sqrt(square - mean**2))).round(1).to_string())
     for group in ('fibrillation', 'flutter', 'paced'):
         own = records[records.group == group]
         print(group, len(own), 'P invented', own.P_invented.sum(), 'of', own.beats_found.sum())

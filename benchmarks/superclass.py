@@ -15,16 +15,15 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import torch
+from scorecards import requested
 
-from deepsynthbody_nb.cardiovascular import ecg
 from deepsynthbody_nb.catalogue.shelf import find
-from deepsynthbody_nb.catalogue.usual import usual_requests
 from deepsynthbody_nb.classifiers.labels import SUPERCLASSES
 from deepsynthbody_nb.classifiers.resnet import thinned
 from deepsynthbody_nb.evaluation.classification import auroc
 from deepsynthbody_nb.training import classifier
 from deepsynthbody_nb.training.conditional import together
-from deepsynthbody_nb.training.records import patient_folds
+from deepsynthbody_nb.training.records import patient_folds, ptbxl_folds
 
 CLASSES, FOLDS = list(SUPERCLASSES), (0, 1, 2)
 
@@ -73,15 +72,12 @@ def left_out(signals, labels, folds):
 def pretrained(signals, labels, table, folder):
     "The folds 0 to 2 of the conditional generator are asked; all other patients are taught."
     records = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500', 'cinc2021', 'cinc_more')))
-    ptbxl = (records.table.source == 'PTB-XL').to_numpy()
-    fold = dict(zip(records.table.patient[ptbxl].astype(str), patient_folds(records.table[ptbxl]), strict=True))
+    fold = dict(zip(records.table.patient.astype(str), ptbxl_folds(records.table), strict=True))
     held = np.array([fold.get(patient, -1) in (0, 1, 2) for patient in table.patient.astype(str)])
     known, own = labels[~held].reset_index(drop=True), torch.from_numpy(~held)
     said = classifier.opinions(signals[own], known, patient_folds(table[~held].reset_index(drop=True), 5))
-    requests = usual_requests('conditional', 5000, 11)
-    x = ecg.sample(5000, seed=11, leads=8, generator='conditional', condition=requests)
+    x, asked = requested(5000)
     made = torch.cat([thinned(torch.from_numpy(x.values[k:k + 200]), 5) for k in range(0, 5000, 200)])[..., :1000].half()
-    asked = pd.DataFrame([{c: float(c in request['superclass']) for c in CLASSES} for request in requests])
     test = signals[torch.from_numpy(held)], labels[held]
     for seed in (0, 1):
         first = classifier.train_classifier(made, asked, None, 1000, seed=100 + seed)

@@ -87,31 +87,39 @@ def match_waves(
     pair = (to_a[to_b] == np.arange(len(a))) & (np.abs(a.to_numpy() - b.to_numpy()[to_b]) <= WINDOW)
     return a.index[pair], b.index[to_b[pair]]
 
+def _inside(marked, found):
+    "Found waves between the first and the last mark of their lead."
+    span = marked.groupby(['record', 'lead'])[['first_s', 'last_s']].first()
+    return found.join(span, on=['record', 'lead'], how='inner').query('first_s <= peak_s <= last_s')
+
+def _away(marked, found, a, b):
+    "Point, and how far the found ones are from the marked ones, ms; of the pairs a, b of `match_waves`."
+    for wave in ('P', 'QRS', 'T'):
+        own = marked.loc[a, 'wave'].to_numpy() == wave
+        for side in ('onset', 'offset'):
+            e = 1000*(found.loc[b[own], f'{side}_s'].to_numpy() - marked.loc[a[own], f'{side}_s'].to_numpy())
+            yield f'{wave} {side}', e[np.isfinite(e)]
+
 def score_delineation(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`, the same records
 )->tuple: # One row a wave: marked, found, sensitivity, ppv, f1; one row a point: n, mean_ms, sd_ms, median_abs_ms
     "Detection and boundary errors, judged between the first and the last mark of each lead."
-    span = marked.groupby(['record', 'lead'])[['first_s', 'last_s']].first()
-    inside = found.join(span, on=['record', 'lead'], how='inner').query('first_s <= peak_s <= last_s')
+    inside = _inside(marked, found)
     a, b = match_waves(marked, inside)
-    detection, points = {}, {}
+    detection = {}
     for wave in ('P', 'QRS', 'T'):
         own = marked.loc[a, 'wave'].to_numpy() == wave
         n, f, hit = (marked.wave == wave).sum(), (inside.wave == wave).sum(), own.sum()
         detection[wave] = dict(
             marked=n, found=f, sensitivity=hit/max(n, 1), ppv=hit/max(f, 1), f1=2*hit/max(n + f, 1)
         )
-        for side in ('onset', 'offset'):
-            e = 1000*(
-                inside.loc[b[own], f'{side}_s'].to_numpy() - marked.loc[a[own], f'{side}_s'].to_numpy()
-            )
-            e = e[np.isfinite(e)]
-            points[f'{wave} {side}'] = (
-                dict(n=len(e), mean_ms=e.mean(), sd_ms=e.std(), median_abs_ms=np.median(np.abs(e)))
-                if len(e)
-                else dict(n=0)
-            )
+    points = {
+        point: dict(n=len(e), mean_ms=e.mean(), sd_ms=e.std(), median_abs_ms=np.median(np.abs(e)))
+        if len(e)
+        else dict(n=0)
+        for point, e in _away(marked, inside, a, b)
+    }
     return pd.DataFrame(detection).T, pd.DataFrame(points).T
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #a08ec9e9
@@ -168,8 +176,7 @@ def by_record(
     found:pd.DataFrame, # From `delineate`, the same records
 )->pd.DataFrame: # One row a record: marked, missed, invented of each wave; of each interval marked, found, lead_error
     "What was found and missed in each record, between the first and the last mark of each lead."
-    span = marked.groupby(['record', 'lead'])[['first_s', 'last_s']].first()
-    inside = found.join(span, on=['record', 'lead'], how='inner').query('first_s <= peak_s <= last_s')
+    inside = _inside(marked, found)
     a, b = match_waves(marked, inside)
     names = pd.Index(marked.record.unique(), name='record')
     out = {}
@@ -190,14 +197,10 @@ def boundary_errors(
     marked:pd.DataFrame, found:pd.DataFrame, # As in `by_record`
 )->pd.DataFrame: # Histogram: point, error_ms (steps of 2), waves
     "How far onsets and offsets of the waves that were found are from the experts'."
-    a, b = match_waves(marked, found)
     rows = []
-    for wave in ('P', 'QRS', 'T'):
-        own = marked.loc[a, 'wave'].to_numpy() == wave
-        for side in ('onset', 'offset'):
-            e = 1000*(found.loc[b[own], f'{side}_s'].to_numpy() - marked.loc[a[own], f'{side}_s'].to_numpy())
-            steps, waves = np.unique(2*np.round(e[np.isfinite(e)]/2), return_counts=True)
-            rows.append(pd.DataFrame(dict(point=f'{wave} {side}', error_ms=steps, waves=waves)))
+    for point, e in _away(marked, found, *match_waves(marked, found)):
+        steps, waves = np.unique(2*np.round(e/2), return_counts=True)
+        rows.append(pd.DataFrame(dict(point=point, error_ms=steps, waves=waves)))
     return pd.concat(rows, ignore_index=True)
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #11cecf31

@@ -389,7 +389,7 @@ class Flow(nn.Module):
         self.codec, self.velocity = Codec(), velocity or Velocity()
 
     @torch.no_grad()
-    def draw(
+    def walk(
         self,
         noise:torch.Tensor, # Normal, shape (n, 1 + beats, numbers)
         c:dict, # As `as_condition` gives it
@@ -408,7 +408,12 @@ class Flow(nn.Module):
                 without = self.velocity(z, t, nothing)
                 v = without + guidance*(v - without)
             z, before = z + (v if before is None else 1.5*v - 0.5*before)/steps, v
-        return self.codec.settled(z)
+        return z
+
+    @torch.no_grad()
+    def draw(self, *walked, **how)->torch.Tensor: # As `walk` takes and gives them
+        "Follow the velocity from noise, and settle the hearts."
+        return self.codec.settled(self.walk(*walked, **how))
 
 # %% ../../nbs/generators/04_flow.ipynb #10870a7d
 TOGETHER = 8  # records of a group

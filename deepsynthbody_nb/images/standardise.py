@@ -19,27 +19,26 @@ from .pixels import as_image
 # %% ../../nbs/images/03_standardise.ipynb #426b4d49
 _SHARES = np.linspace(0, 1, 257)
 
-def _quantiles(values, _): # of each channel, (257, channels)
+def _quantiles(values): # of each channel, (257, channels)
     return np.quantile(values.reshape(-1, values.shape[-1]), _SHARES, axis=0)
 
-def _by_histogram(values, usual, _):
-    own = _quantiles(values, None)
+def _by_histogram(values, usual):
+    own = _quantiles(values)
     return np.stack([np.interp(values[..., k], own[:, k], usual[:, k]) for k in range(values.shape[-1])], -1)
 
 # %% ../../nbs/images/03_standardise.ipynb #21a1797b
 _POINTS = (.01, .25, .5, .75, .99)
 
-def _curve_points(values, _):
+def _curve_points(values):
     return np.quantile(values.reshape(-1, values.shape[-1]), _POINTS, axis=0)
 
-def _by_curve(values, usual, _):
+def _by_curve(values, usual):
     from scipy.interpolate import PchipInterpolator
     out = np.empty_like(values)
     for k in range(values.shape[-1]):
-        own = np.maximum.accumulate(_curve_points(values, None)[:, k] + 1e-6*np.arange(len(_POINTS)))
-        at, to = np.r_[-1e-3, own, 1.001], np.r_[0, usual[:, k], 1]
-        rising = np.maximum.accumulate(at + 1e-9*np.arange(len(at)))
-        out[..., k] = PchipInterpolator(rising, to)(values[..., k])
+        own = _curve_points(values)[:, k] + 1e-6*np.arange(len(_POINTS))     # rising, also in a flat picture
+        curve = PchipInterpolator(np.r_[-1e-3, own, 1.001], np.r_[0, usual[:, k], 1])
+        out[..., k] = curve(values[..., k])
     return out
 
 # %% ../../nbs/images/03_standardise.ipynb #7b851ba0
@@ -47,15 +46,15 @@ def _to_lab(values):
     from skimage.color import rgb2lab
     return rgb2lab(values) if values.shape[-1] == 3 else values
 
-def _moments(values, _): # (2, channels)
+def _moments(values): # (2, channels)
     lab = _to_lab(values).reshape(-1, values.shape[-1])
     return np.stack([lab.mean(0), lab.std(0)])
 
-def _by_colour(values, usual, _):
+def _by_colour(values, usual):
     import warnings
 
     from skimage.color import lab2rgb
-    lab, own = _to_lab(values), _moments(values, None)
+    lab, own = _to_lab(values), _moments(values)
     moved = (lab - own[0])*(usual[1]/np.maximum(own[1], 1e-6)) + usual[0]
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')                                      # colours that no screen shows are cut
@@ -70,10 +69,10 @@ def _other_size(method, reference, values):
     return (f"the method {method!r} takes pictures as large as its reference: {columns} × {rows} pixels, these have "
             f"{own_columns} × {own_rows}. Resize them first, with images.pixels.resize")
 
-def _amplitudes(values, _):
+def _amplitudes(values):
     return np.abs(np.fft.fft2(values, axes=(0, 1)))
 
-def _by_fourier(values, usual, _):
+def _by_fourier(values, usual):
     if usual.shape != values.shape:
         raise ValueError(_other_size('fourier', usual, values))
     waves = np.fft.fft2(values, axes=(0, 1))
@@ -95,13 +94,13 @@ def _split(values):
         rest = smooth
     return bands, rest
 
-def _energies(values, _): # deviation of each band and of the rest, and the rest's mean, (BANDS + 2, channels)
+def _energies(values): # deviation of each band and of the rest, and the rest's mean, (BANDS + 2, channels)
     bands, rest = _split(values)
     return np.stack([*(b.std((0, 1)) for b in bands), rest.std((0, 1)), rest.mean((0, 1))])
 
-def _by_bands(values, usual, _):
+def _by_bands(values, usual):
     bands, rest = _split(values)
-    own = np.maximum(_energies(values, None), 1e-6)
+    own = np.maximum(_energies(values), 1e-6)
     out = (rest - rest.mean((0, 1)))*usual[-2]/own[-2] + usual[-1]
     return out + sum(b*(u/o) for b, u, o in zip(bands, usual, own, strict=False))
 
@@ -114,24 +113,20 @@ def _parts(values):
     strong = (u[..., :KEPT]*s[:, None, :KEPT])@v[:, :KEPT]
     return np.moveaxis(strong, 0, -1), values - np.moveaxis(strong, 0, -1)
 
-def _picture(values, _):
-    return values
-
-def _by_noise(values, references, draw):
-    reference = references[draw.integers(len(references))]
+def _by_noise(values, reference):
     if reference.shape != values.shape:
         raise ValueError(_other_size('noise', reference, values))
     mixed = _parts(values)[0] + _parts(reference)[1]
-    return _by_histogram(mixed, _quantiles(reference, None), None)
+    return _by_histogram(mixed, _quantiles(reference))
 
 # %% ../../nbs/images/03_standardise.ipynb #e0618ddf
-_WAYS = {  # what is remembered of each reference, is it averaged, and how a picture is brought to it
+_WAYS = {  # what is seen of each reference; is its mean taken, or one by lot; and how a picture is brought to it
     'histogram': (_quantiles, True, _by_histogram),
     'exposure': (_curve_points, True, _by_curve),
     'colour': (_moments, True, _by_colour),
     'fourier': (_amplitudes, True, _by_fourier),
     'bands': (_energies, True, _by_bands),
-    'noise': (_picture, False, _by_noise),
+    'noise': (np.asarray, False, _by_noise),
 }
 
 # %% ../../nbs/images/03_standardise.ipynb #8caf1006
@@ -161,7 +156,7 @@ class Standardiser:
         "Look at the reference; returns the standardiser."
         values = _stack(_image_of(reference)).values
         look, averaged, _ = _WAYS[self.method]
-        seen = [look(one.astype(float), None) for one in values]
+        seen = [look(one.astype(float)) for one in values]
         self.usual, self.channels = np.mean(seen, 0) if averaged else seen, values.shape[-1]
         return self
 
@@ -179,12 +174,16 @@ class Standardiser:
             raise ValueError(f"the reference is {kinds[self.channels]}, these pictures are {kinds[stack.shape[-1]]}; "
                              "bring both to one kind, with images.pixels.to_grey or to_colour")
         bring = _WAYS[self.method][2]
-        made = np.stack([bring(one.astype(float), self.usual, numpy_stream(self.seed, k, 67))
-                         for k, one in enumerate(stack.values)])
+        made = np.stack([bring(one.astype(float), self._wanted(k)) for k, one in enumerate(stack.values)])
         mixed = (stack.values + self.strength*(made - stack.values)).clip(0, 1).astype('float32')
         new = edited(image.copy(data=mixed.reshape(image.shape)),
                      f'standardised by {self.method}' + (f' at {self.strength:.0%}' if self.strength < 1 else ''))
         return x.assign(image=new) if isinstance(x, xr.Dataset) else new
+
+    def _wanted(self, number): # what the picture of this number is brought to
+        if _WAYS[self.method][1]:
+            return self.usual
+        return self.usual[numpy_stream(self.seed, number, 67).integers(len(self.usual))]
 
 def _image_of(x):
     return as_image(x.image if isinstance(x, xr.Dataset) else x)

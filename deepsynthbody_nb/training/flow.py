@@ -216,13 +216,12 @@ def settle(
     if len(rows) < 100:
         return
     codec, asked, real, made = flow.codec, hearts.asked(rows), [], []
-    codec.made_mean.zero_(), codec.real_mean.zero_(), codec.made_to_real.copy_(torch.eye(AXES))
     for k in rows:
         shapes, parts = (v[None].to(codec.mean) for v in hearts.beats[k])
         real.append(codec.encode(shapes, parts, torch.ones_like(parts[..., 0], dtype=torch.bool))[0, 0])
     for part in np.array_split(np.arange(len(rows)), -(-len(rows)//32)):
         noise = torch.stack([torch.randn(1 + BEATS, codec.numbers, generator=stream(seed, int(-2 - k))) for k in part])
-        made.append(flow.draw(noise.to(codec.mean), {name: v[part].to(codec.mean) for name, v in asked.items()})[:, 0])
+        made.append(flow.walk(noise.to(codec.mean), {name: v[part].to(codec.mean) for name, v in asked.items()})[:, 0])
     made, real = (v[:, :AXES].cpu().double().numpy() for v in (torch.cat(made), torch.stack(real)))
     codec.made_mean.copy_(torch.from_numpy(made.mean(0)))
     codec.real_mean.copy_(torch.from_numpy(real.mean(0)))

@@ -6,7 +6,7 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/records.html.md"
 
 # %% auto #0
 __all__ = ['LARGEST', 'plausible_ages', 'known_of', 'packed_records', 'public_table', 'Records', 'read_records', 'hold_back',
-           'patient_folds']
+           'patient_folds', 'ptbxl_folds']
 
 # %% ../../nbs/training/05_records.ipynb #7a01cbd2
 import dataclasses
@@ -405,4 +405,14 @@ def patient_folds(
     split = StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(table, strata, table.patient.astype(str))
     for k, (_, rows) in enumerate(split):
         folds[rows] = k
+    return folds
+
+# %% ../../nbs/training/05_records.ipynb #ef770b00
+def ptbxl_folds(
+    table:pd.DataFrame, # As `patient_folds` takes it, with source
+)->np.ndarray: # Of each record, 0 … 9; -1 for other collections, which can only be learnt from
+    "Ten folds of the patients of PTB-XL among records of several collections."
+    own = (table.source == 'PTB-XL').to_numpy()
+    folds = np.full(len(table), -1)
+    folds[own] = patient_folds(table[own])
     return folds

@@ -55,7 +55,8 @@ class StandardiseExplorer(widgets.VBox):
         for name, x in (('reference', self._reference), ('other', self._other)):
             if 'record' not in x.dims or x.sizes['record'] < FEWEST:
                 raise ValueError(f"{name} needs {FEWEST} pictures or more, so that a classifier can learn to tell them")
-        self._fitted, self._seen = {}, [_measures(x) for x in (self._reference, self._other)]
+        self._fitted, self._classifiers = {}, {}
+        self._seen = [_measures(x) for x in (self._reference, self._other)]
         super().__init__()
         self.method = widgets.Dropdown(options=METHODS, value=one_of('method', method, METHODS), description='Method')
         self.strength = widgets.FloatSlider(between('strength', strength, 0, 1), min=0, max=1, step=.05,
@@ -84,17 +85,22 @@ class StandardiseExplorer(widgets.VBox):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-        own, others = self._seen[0], np.delete(self._seen[1], self.number.value, 0)
-        origin = np.repeat([0, 1], [len(own), len(others)])
-        model = make_pipeline(StandardScaler(), LogisticRegression(class_weight='balanced'))
-        return model.fit(np.nan_to_num(np.concatenate([own, others])), origin)
+        number = self.number.value
+        if number not in self._classifiers:
+            own, others = self._seen[0], np.delete(self._seen[1], number, 0)
+            origin = np.repeat([0, 1], [len(own), len(others)])
+            model = make_pipeline(StandardScaler(), LogisticRegression(class_weight='balanced'))
+            self._classifiers[number] = model.fit(np.nan_to_num(np.concatenate([own, others])), origin)
+        return self._classifiers[number]
 
     @property
     def doubt(self):
         "Probability, 0 to 1, that the picture is from elsewhere: as it is, and standardised."
-        model, x = self._classifier(), self.x
-        pair = _measures(x.expand_dims('record'))[0], self._seen[1][self.number.value]
-        after, before = model.predict_proba(np.nan_to_num(np.stack(pair)))[:, 1]
+        return self._doubt(self.x)
+
+    def _doubt(self, x):
+        pair = self._seen[1][self.number.value], _measures(x.expand_dims('record'))[0]
+        before, after = self._classifier().predict_proba(np.nan_to_num(np.stack(pair)))[:, 1]
         return float(before), float(after)
 
     def _show(self):
@@ -105,7 +111,7 @@ class StandardiseExplorer(widgets.VBox):
             source = f'data:image/png;base64,{_png(image)}'
             box.value = (f'<figure style="margin:4px"><img width="256" alt="{title}" src="{source}">'
                          f'<figcaption>{title}</figcaption></figure>')
-        was, now = self.doubt
+        was, now = self._doubt(after)
         self._said.value = (f'From elsewhere, says the classifier: <b>{was:.0%}</b> as it is, '
                             f'<b>{now:.0%}</b> standardised. '
                             f'Edges in their places: <b>{edges_kept(before, after):.2f}</b>.')
