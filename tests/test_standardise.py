@@ -1,11 +1,16 @@
 "Pictures brought to a reference: near to it in what the method promises, the same whatever is beside them, with what is seen in its place."
+import copy
+
 import numpy as np
 import pytest
+import torch
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from deepsynthbody_nb.images.pixels import as_image, as_mask, paired
+from deepsynthbody_nb.images.pixels import as_image, as_mask, paired, phantom, resize, to_grey
 from deepsynthbody_nb.images.standardise import METHODS, Standardiser
+from deepsynthbody_nb.images.style import changed, detail_bands, restyled, train_style_net, unstyled
+from deepsynthbody_nb.records.chance import stream
 
 
 def pictures(n, seed, channels=3, size=64, gamma=1., blur=1.):
@@ -51,8 +56,9 @@ def test_the_answer_does_not_depend_on_the_company(method):
     whole = fitted.apply(other)
     np.testing.assert_array_equal(fitted.apply(other[:2]), whole[:2])
     np.testing.assert_array_equal(fitted.apply(other[0]), whole[0])
-    half = Standardiser(method, .5, seed=3).fit(pictures(8, 0)).apply(other)
-    np.testing.assert_allclose(half, (whole + other.values)/2, atol=2e-3)
+    half = copy.copy(fitted)
+    half.strength = .5
+    np.testing.assert_allclose(half.apply(other), (whole + other.values)/2, atol=2e-3)
 
 
 def test_masks_and_what_is_known_travel_along():
@@ -60,6 +66,93 @@ def test_masks_and_what_is_known_travel_along():
     pair = paired(other, as_mask((other.values[..., 0] > .5)).assign_coords(record=['a', 'b', 'c']))
     found = Standardiser('colour').fit(pictures(4, 0)).apply(pair)
     assert found.mask.identical(pair.mask) and found.centre.values.tolist() == ['x', 'y', 'z']
+
+
+def as_tensor(image):
+    values = image.values if 'channel' in image.dims else image.values[..., None]
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 1)))
+
+
+@pytest.fixture(scope='module', params=[1, 3])
+def kind(request):
+    return to_grey if request.param == 1 else as_image
+
+
+@pytest.fixture(scope='module')
+def learned(kind):
+    return Standardiser('learned').fit(kind(phantom(40, 48, seed=1).image))
+
+
+def strange(image, seed, strength=1.):
+    "The same pictures as other devices would show them."
+    made = restyled(as_tensor(image), stream(seed, 0), strength).movedim(1, -1).numpy()
+    return image.copy(data=made.reshape(image.shape))
+
+
+def test_a_network_takes_a_change_of_style_back(kind, learned):
+    true = kind(phantom(24, 48, seed=2).image)
+    for seed in (5, 6):
+        other = strange(true, seed)
+        found = learned.apply(other)
+        before, after = (abs(x - true).mean(('y', 'x')).values.reshape(24, -1).mean(1) for x in (other, found))
+        assert after.mean() < .5*before.mean() and (after < before).mean() > .8
+        assert structural_similarity(found.values[0], true.values[0], data_range=1, channel_axis=-1 if found.ndim == 4 else None) > .5
+    assert float(abs(learned.apply(true) - true).mean()) < .03               # what was right stays
+    still = copy.copy(learned)
+    still.strength = 0
+    np.testing.assert_array_equal(still.apply(other), other)
+
+
+def test_a_network_moves_no_edge(kind, learned):
+    true = kind(phantom(12, 48, seed=3).image)
+    other = strange(true, 7, .5)
+    found = learned.apply(other)
+    def edges(x): return np.hypot(*np.gradient(x.values.reshape(12, 48, 48, -1).mean(-1), axis=(1, 2)))
+    def alike(x, y): return np.mean([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(edges(x), edges(y), strict=True)])
+    y = as_tensor(other)
+    said = learned.usual(y)
+    lit = changed(y, **said | dict(gains=torch.zeros_like(said['gains']))).clamp(0, 1)
+    assert alike(other, other.copy(data=lit.movedim(1, -1).numpy().reshape(other.shape))) > .8   # by curve and light alone
+    assert alike(true, found) > alike(true, other)                           # grain has edges, and is taken away
+    # a brighter pixel stays brighter where light is even
+    even = said | dict(fields=torch.zeros_like(said['fields']), gains=torch.zeros_like(said['gains']))
+    plain = changed(y, **even)
+    order = y[0, 0].flatten().argsort()
+    assert (plain[0, 0].flatten()[order].diff() > -1e-6).all()
+
+
+def test_a_network_answers_alike_at_other_sizes(kind, learned):
+    other = strange(kind(phantom(4, 96, seed=4).image), 8, .7)
+    large = resize(other, (192, 192), 'bilinear')
+    apart = abs(resize(learned.apply(large), (96, 96), 'box') - learned.apply(other))
+    assert float(apart.mean()) < .02
+    wide = learned.apply(other[:, :, :60])
+    assert wide.shape == other[:, :, :60].shape
+
+
+def test_what_a_network_learns_depends_on_its_seed_alone():
+    x = as_tensor(phantom(8, 32, seed=1).image)
+    plain = train_style_net(x, 3, 4).state_dict()
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    try:
+        with torch.no_grad(), torch.autocast('cpu', dtype=torch.bfloat16):
+            again = train_style_net(x, 3, 4).state_dict()
+    finally:
+        assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(plain[name], again[name]) for name in plain)
+    other = train_style_net(x, 4, 4).state_dict()
+    assert not all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_bands_are_the_picture_and_no_change_is_none():
+    x = as_tensor(phantom(3, 40, seed=1).image)
+    torch.testing.assert_close(detail_bands(x, 1.7).sum(0), x)
+    torch.testing.assert_close(restyled(x, stream(0, 0), 0), x.clamp(1e-4, 1))
+    fresh = train_style_net(x, 0, 1)
+    torch.testing.assert_close(unstyled(fresh, x), x, atol=.05, rtol=0)      # after one step it has hardly begun
+    with pytest.raises(ValueError, match='8 × 8 pixels or more'):
+        train_style_net(x[..., :5])
 
 
 @pytest.mark.parametrize('call, said', [

@@ -119,14 +119,35 @@ def _by_noise(values, reference):
     mixed = _parts(values)[0] + _parts(reference)[1]
     return _by_histogram(mixed, _quantiles(reference))
 
+# %% ../../nbs/images/03_standardise.ipynb #109d6e2e
+def _by_network(values, network):
+    import torch
+
+    from deepsynthbody_nb.images.style import unstyled
+    x = torch.from_numpy(np.moveaxis(values, -1, 0)[None].astype('float32'))
+    return np.moveaxis(unstyled(network, x)[0].numpy(), 0, -1)
+
 # %% ../../nbs/images/03_standardise.ipynb #e0618ddf
-_WAYS = {  # what is seen of each reference; is its mean taken, or one by lot; and how a picture is brought to it
-    'histogram': (_quantiles, True, _by_histogram),
-    'exposure': (_curve_points, True, _by_curve),
-    'colour': (_moments, True, _by_colour),
-    'fourier': (_amplitudes, True, _by_fourier),
-    'bands': (_energies, True, _by_bands),
-    'noise': (np.asarray, False, _by_noise),
+def _mean(seen, seed):
+    return np.mean(seen, 0)
+
+def _each(seen, seed): # one is drawn by lot for every picture
+    return seen
+
+def _network(seen, seed):
+    import torch
+
+    from deepsynthbody_nb.images.style import train_style_net
+    return train_style_net(torch.from_numpy(np.moveaxis(np.stack(seen), -1, 1).astype('float32')), seed)
+
+_WAYS = {  # what is seen of each reference; what is made of it; and how a picture is brought to it
+    'histogram': (_quantiles, _mean, _by_histogram),
+    'exposure': (_curve_points, _mean, _by_curve),
+    'colour': (_moments, _mean, _by_colour),
+    'fourier': (_amplitudes, _mean, _by_fourier),
+    'bands': (_energies, _mean, _by_bands),
+    'noise': (np.asarray, _each, _by_noise),
+    'learned': (np.asarray, _network, _by_network),
 }
 
 # %% ../../nbs/images/03_standardise.ipynb #8caf1006
@@ -143,7 +164,7 @@ class Standardiser:
         self,
         method:str='histogram', # One of `METHODS`
         strength:float=1., # 0 leaves a picture as it is, 1 brings it to the reference
-        seed:int=0, # Of 'noise'
+        seed:int=0, # Of 'noise' and 'learned'
     ):
         self.method = one_of('method', method, METHODS)
         self.strength, self.seed = between('strength', strength, 0, 1), whole('seed', seed, 0)
@@ -155,9 +176,9 @@ class Standardiser:
     ):
         "Look at the reference; returns the standardiser."
         values = _stack(_image_of(reference)).values
-        look, averaged, _ = _WAYS[self.method]
-        seen = [look(one.astype(float)) for one in values]
-        self.usual, self.channels = np.mean(seen, 0) if averaged else seen, values.shape[-1]
+        look, summed_up, _ = _WAYS[self.method]
+        self.usual = summed_up([look(one.astype(float)) for one in values], self.seed)
+        self.channels = values.shape[-1]
         return self
 
     def apply(
@@ -181,7 +202,7 @@ class Standardiser:
         return x.assign(image=new) if isinstance(x, xr.Dataset) else new
 
     def _wanted(self, number): # what the picture of this number is brought to
-        if _WAYS[self.method][1]:
+        if self.method != 'noise':
             return self.usual
         return self.usual[numpy_stream(self.seed, number, 67).integers(len(self.usual))]
 
