@@ -28,10 +28,14 @@ from .features import alike, collection
 from .reading import LIMIT, Results, results
 
 # %% ../../nbs/evaluation/10_study.ipynb #93a1a800
-PRESETS = {  # records of each kind, and how often each is shown
+PRESETS = {  # records of each kind, how often each is shown, and what is asked
     'class': dict(real=10, synthetic=10, rounds=1),
     'class, twice': dict(real=8, synthetic=8, rounds=2),
     'readers': dict(real=100, synthetic=100, rounds=1),
+    'retinal scans': dict(real=50, synthetic=50, rounds=1, question='Is this scan real or synthetic?',
+                          diagnoses=('CNV', 'DME', 'DRUSEN', 'NORMAL', 'no anatomy')),
+    'chest films': dict(real=50, synthetic=50, rounds=1, question='Is this film real or synthetic?',
+                        diagnoses=('normal', 'abnormal')),
 }
 ORDERS = ('each reader', 'all alike')  # has each reader an order of their own?
 SURE = (1, 5)  # confidence: guessed … certain
@@ -60,8 +64,8 @@ def make_study(
     n_synthetic: int = None,
     rounds: int = None,  # How often each record is shown
     order: str = 'each reader',  # One of `ORDERS`
-    question: str = 'Is this record real or synthetic?',
-    diagnoses: tuple = (),  # What a second question offers; none: it is not asked
+    question: str = None,  # The preset's if not given
+    diagnoses: tuple = None,  # What a second question offers, the preset's if not given; (): it is not asked
     comments: bool = True,  # Is there room for a remark?
     limit: float = LIMIT,  # Of the equivalence test
     seed: int = 0,  # Of the choice of records and of the orders
@@ -71,6 +75,8 @@ def make_study(
     Both pools are brought to one form (leads, rate, length or size), so that the form tells nothing. Raises
     `ValueError` for pools that are too small or of different kinds, `FileExistsError` for a file that is there."""
     path, plan = Path(path), PRESETS[one_of('preset', preset, PRESETS)]
+    question = question or plan.get('question', 'Is this record real or synthetic?')
+    diagnoses = plan.get('diagnoses', ()) if diagnoses is None else diagnoses
     if path.exists():
         raise FileExistsError(f"{path}: is there already; a study is not overwritten, give another name")
     if diagnoses and len(set(diagnoses)) < 2:

@@ -26,12 +26,13 @@ SHARES = dict(choose=.06, report=.14)  # of the groups; the others are learnt fr
 def dealt(
     groups, # Name of each frame's group
     seed:int=20,
+    shares:dict=SHARES,
 )->np.ndarray: # 'learn', 'choose' or 'report' of each frame
     "Which frames are learnt from, which choose between settings, and which tell how good the chosen ones are."
     groups = np.asarray(groups)
     names = pd.unique(groups)
     np.random.default_rng(seed).shuffle(names)
-    ends = [int(share*len(names)) for share in np.cumsum(list(SHARES.values()))]
+    ends = [int(share*len(names)) for share in np.cumsum([shares['choose'], shares['report']])]
     role = {name: 'choose' if k < ends[0] else 'report' if k < ends[1] else 'learn' for k, name in enumerate(names)}
     return np.array([role[group] for group in groups])
 
