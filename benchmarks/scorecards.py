@@ -1,13 +1,13 @@
 """The scorecards of the generators: a report on each, on patients that none of them learnt from.
 
-    python benchmarks/scorecards.py [conditional normal ... polyps body sperm] [--save]
+    python benchmarks/scorecards.py [conditional normal ... polyps body sperm oct chest] [--save]
 
 `conditional` is asked for classes as they occur together, and judged beside patients with any finding. The others make
 normal hearts, and are judged beside patients who are called normal and nothing else; `normal` is the conditional
 generator, asked for such patients as they occur. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
 ptbxl500 and ptbxl_more500 lie in DEEPSYNTHBODY_ECG.
 
-`polyps`, `body` and `sperm` are judged beside what their own benchmarks keep apart, in the folders named there. For `sperm`
+`polyps`, `body`, `sperm`, `oct` and `chest` are judged beside what their own benchmarks keep apart, in the folders named there. For `sperm`
 that is a later part of the one video that it learnt from: it tells how well the pictures continue, and nothing of other men.
 """
 import os
@@ -110,7 +110,28 @@ def sperm():
     return dict(real=pictures[list(JUDGE)[::2]], train=pictures[list(LEARN)[::2]], synthetic=sperm.sample(20, seed=11))
 
 
-OTHERS = dict(polyps=polyps, body=body, sperm=sperm)
+def grey(kind):
+    "Scans or films of patients kept apart, those learnt from, and 1,000 synthetic ones, as they occur together; 128 x 128."
+    import greys
+
+    from deepsynthbody_nb.generators.grey_flow import draw
+    from deepsynthbody_nb.images.pixels import from_bytes, resize, to_bytes
+    x, table = greys.real(kind)
+    asked, dims = usual_requests(kind, N, seed=11), ('record', 'y', 'x')
+    made = to_bytes(resize(draw(N, 11, condition=asked, card=kind), greys.SIZE))
+    said = [request['diagnosis' if kind == 'oct' else 'finding'] for request in asked]
+    kept, learnt = (np.flatnonzero(table.role == role) for role in ('report', 'learn'))
+    classes = sorted(table.label.unique())
+
+    def answers(labels):
+        return pd.DataFrame([{name: float(name == own) for name in classes} for own in labels])
+    image = from_bytes(greys.small(x), dims)
+    return dict(real=image[kept], train=image[learnt], synthetic=from_bytes(made, dims), labels=answers(table.label.iloc[kept]),
+                synthetic_labels=answers(said), patients=table.patient[kept].astype(str).to_numpy(),
+                train_patients=table.patient[learnt].astype(str).to_numpy())
+
+
+OTHERS = dict(polyps=polyps, body=body, sperm=sperm, oct=lambda: grey('oct'), chest=lambda: grey('chest'))
 
 
 def judged(name, one, save):

@@ -250,10 +250,14 @@ NETWORKS = {
     'superclass_reseeded': 'the same, from other random weights',
     'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
     'polyp': 'a polyp in a picture of endoscopy',
+    'oct': 'CNV, DME, DRUSEN or NORMAL, from a retinal scan of 128 × 128 pixels',
     **{m: f'{m} from ten seconds' for m in MEASURES},
     **{f'{m}_beat': f'{m} from the median beat' for m in MEASURES[1:]},
 }
-PICTURES = {'polyp': ('polyp_or_not', ('polyp',))}  # networks that read pictures: their cards and classes
+PICTURES = {  # networks that read pictures: their cards, and what makes them
+    'polyp': ('polyp_or_not', dict(classes=('polyp',))),
+    'oct': ('oct_reader', dict(classes=('CNV', 'DME', 'DRUSEN', 'NORMAL'), channels=1, excluding=True)),
+}
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #a4b0e6f2
 @functools.lru_cache(maxsize=None)
@@ -265,8 +269,8 @@ def load_classifier(
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
     if name in PICTURES:
-        folder, classes = PICTURES[name]
-        return built(lambda: PictureNet(classes), load_weights(folder), strict=False)
+        folder, said = PICTURES[name]
+        return built(lambda: PictureNet(**said), load_weights(folder), strict=False)
     if name.startswith('superclass'):
         folder, network = 'superclass', lambda: Classifier(SUPERCLASSES)
     elif name.endswith('_beat'):
