@@ -284,7 +284,7 @@ CHANGED = .06  # of a scan's pixels are called changed
 # %% ../../nbs/xai/06_pictures.ipynb #0c0051fe
 def twin_scans(
     n:int, # How many noises
-    diagnosis:str='DME', # Of the one twin; the other is normal
+    diagnosis:str='CNV', # Of the one twin; the other is normal
     seed:int=0, start:int=0, # Records `start` … `start + n - 1` of a seed
     size:int=128, # Rows and columns, as the network takes them
 )->xr.Dataset: # `image`, `mask` and `without`, (record, y, x); of the diseased eye, and the normal one
