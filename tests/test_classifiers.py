@@ -7,7 +7,7 @@ from deepsynthbody_nb.classifiers.labels import SUPERCLASSES
 from deepsynthbody_nb.classifiers.picture_net import PictureNet
 from deepsynthbody_nb.classifiers.resnet import Regressor
 from deepsynthbody_nb.evaluation.classification import auroc
-from deepsynthbody_nb.images.pixels import phantom
+from deepsynthbody_nb.images.pixels import phantom, to_grey
 from deepsynthbody_nb.signals.files import read
 from deepsynthbody_nb.signals.leads import as_ecg
 from deepsynthbody_nb.catalogue.weights import card_table
@@ -48,7 +48,8 @@ def test_every_network_loads_and_answers(x):
     load_classifier.cache_clear(); before = torch.get_rng_state()
     for name in NETWORKS:
         model = load_classifier(name)
-        given = phantom(5, 128).image if isinstance(model, PictureNet) else x
+        image = phantom(5, 128).image
+        given = x if not isinstance(model, PictureNet) else to_grey(image) if model.channels == 1 else image
         found = model.predict(given) if isinstance(model, Regressor) else model.predict_proba(given)
         assert len(found) == 5 and np.isfinite(np.asarray(found)).all() and not any(p.requires_grad for p in model.parameters()), name
     assert torch.equal(torch.get_rng_state(), before)                                            # loading draws nothing from the user's stream
