@@ -159,10 +159,7 @@ def usefulness(kind):
             for arm, (own, own_label) in arms.items():
                 if reader == 'network' and arm not in ('real', 'synthetic'):
                     continue
-                known = own_label if reader == 'network' else merged(own_label, task)
-                scores[arm] = [read(kind, own, known, tuple(sorted(set(known))), x[report], seed) for seed in seeds]
-                if reader == 'network' and task == 'binary':                 # the network of four classes, asked for less
-                    scores[arm] = [np.c_[1 - s[:, -1], s[:, -1]] for s in scores[arm]]
+                scores[arm] = [read(kind, own, merged(own_label, task), classes, x[report], seed) for seed in seeds]
                 print(kind, task, reader, arm, [round(figures(s, truth, classes)['balanced'], 3) for s in scores[arm]], flush=True)
             drawn = [{arm: {m: np.mean([figures(s, truth, classes, w)[m] for s in own]) for m in ('accuracy', 'balanced', 'auroc')}
                       for arm, own in scores.items()} for w in drawn_patients(patients, DRAWS//4)]
