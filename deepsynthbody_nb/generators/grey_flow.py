@@ -10,7 +10,6 @@ __all__ = ['STEPS', 'TOGETHER', 'CARD', 'GreyDecoder', 'GreyCodec', 'as_told', '
 
 # %% ../../nbs/generators/14_grey_flow.ipynb #a22cd957
 import functools
-import math
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from ..records.chance import stream
 from ..records.devices import built, undisturbed
 
 # %% ../../nbs/generators/14_grey_flow.ipynb #e5623fbd
-from .picture_flow import Attention, Residual, Told
+from .picture_flow import Residual, Velocity, followed
 
 # %% ../../nbs/generators/14_grey_flow.ipynb #7a4d253d
 class GreyDecoder(nn.Module):
@@ -102,42 +101,11 @@ def told_width(takes:dict)->int: # as a card's [takes]
     return sum(2 if is_range(allowed) else len(allowed) for name, allowed in takes.items() if name != 'truncation')
 
 # %% ../../nbs/generators/14_grey_flow.ipynb #b49b5909
-class GreyVelocity(nn.Module):
-    "Which way a noisy code goes."
+class GreyVelocity(Velocity):
+    "Which way a noisy code goes; requests as `as_told` gives them."
 
-    def __init__(self, channels:int, asked:int, width:int=64, told:int=256):
-        super().__init__()
-        wide = 2*width
-        self.hear = nn.Sequential(nn.Linear(64 + asked, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
-        self.enter = nn.Conv2d(channels, width, 3, padding=1)
-        self.fine = nn.ModuleList([Told(width, width, told), Told(width, width, told)])
-        self.shrink = nn.Conv2d(width, wide, 3, 2, 1)
-        self.coarse = nn.ModuleList([Told(wide, wide, told), Told(wide, wide, told)])
-        self.look = nn.ModuleList([Attention(wide), Attention(wide)])
-        self.middle, self.look_around = Told(wide, wide, told), Attention(wide)
-        self.join, self.look_again = Told(2*wide, wide, told), Attention(wide)
-        self.enlarge = nn.Conv2d(wide, width, 3, padding=1)
-        self.finish = nn.ModuleList([Told(2*width, width, told), Told(2*width, width, told)])
-        self.norm, self.leave = nn.GroupNorm(8, width), nn.Conv2d(width, channels, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-
-    def forward(self, z, t, asked): # codes, times (n,), requests as `as_told` gives them
-        waves = t[:, None]*torch.exp(torch.linspace(0, math.log(1000), 32, device=t.device, dtype=t.dtype))
-        told = self.hear(torch.cat([waves.sin(), waves.cos(), asked], 1))
-        h, kept = self.enter(z), []
-        for block in self.fine:
-            h = block(h, told)
-            kept.append(h)
-        h = self.shrink(h)
-        for block, look in zip(self.coarse, self.look, strict=True):
-            h = look(block(h, told))
-        lower = self.look_around(self.middle(h, told))
-        h = self.look_again(self.join(torch.cat([lower, h], 1), told))
-        h = self.enlarge(F.interpolate(h, scale_factor=2))
-        for block in self.finish:
-            h = block(torch.cat([h, kept.pop()], 1), told)
-        return self.leave(F.silu(self.norm(h)))
+    def __init__(self, channels:int, asked:int): # of a code; numbers of a request
+        super().__init__(channels, asked, channels)
 
 # %% ../../nbs/generators/14_grey_flow.ipynb #78458b9c
 STEPS = 12
@@ -166,14 +134,13 @@ class GreyFlow(nn.Module):
         guidance:float=1., # 1: none; more goes past what is asked, away from what would come unasked
     )->torch.Tensor: # Codes, same shape
         "Follow the velocity from noise."
-        z, before = noise, None
-        for k in range(steps):
-            t = torch.full((len(z),), k/steps, device=z.device, dtype=z.dtype)
+        def velocity(z, when):
+            t = torch.full((len(z),), when, device=z.device, dtype=z.dtype)
             v = self.velocity(z, t, asked)
             if guidance != 1:
                 v = v + (guidance - 1)*(v - self.velocity(z, t, torch.zeros_like(asked)))
-            z, before = z + (v if before is None else 1.5*v - .5*before)/steps, v
-        return z
+            return v
+        return followed(velocity, noise, steps)
 
 def noises(
     flow:GreyFlow,

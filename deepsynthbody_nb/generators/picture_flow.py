@@ -7,8 +7,8 @@ Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_flow.h
 # %% auto #0
 __all__ = ['SIZE', 'CODE', 'FAR', 'CENTRES', 'SCALES', 'STEPS', 'GUIDANCE', 'GUIDED', 'FIRST', 'TOGETHER', 'CARD', 'Residual',
            'outline_distances', 'outline_code', 'outline', 'PictureCodec', 'as_condition', 'place_of', 'placed', 'Told',
-           'Attention', 'PictureVelocity', 'PictureFlow', 'as_pictures', 'as_channels', 'draw_pictures', 'load_flow',
-           'draw']
+           'Attention', 'Velocity', 'PictureVelocity', 'followed', 'followed_back', 'PictureFlow', 'as_pictures',
+           'as_channels', 'draw_pictures', 'load_flow', 'draw']
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #b9599458
 import functools
@@ -200,15 +200,14 @@ class Attention(nn.Module):
         seen = F.scaled_dot_product_attention(*three.transpose(3, 4).unbind(1))
         return x + self.out(seen.transpose(2, 3).reshape(n, channels, rows, columns))
 
-class PictureVelocity(nn.Module):
-    "Which way a noisy code goes."
+class Velocity(nn.Module):
+    "Which way a noisy code goes: a U-Net of two sizes that is told of time and of numbers."
 
-    def __init__(self, width:int=64, told:int=256):
+    def __init__(self, enters:int, heard:int, leaves:int, width:int=64, told:int=256): # channels, numbers, channels
         super().__init__()
         wide = 2*width
-        heard = 64 + len(CENTRES) + 1 + 2*len(SCALES) + 1
-        self.hear = nn.Sequential(nn.Linear(heard, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
-        self.enter = nn.Conv2d(CODE[0] + 64 + 1, width, 3, padding=1)
+        self.hear = nn.Sequential(nn.Linear(64 + heard, told), nn.SiLU(), nn.Linear(told, told), nn.SiLU())
+        self.enter = nn.Conv2d(enters, width, 3, padding=1)
         self.fine = nn.ModuleList([Told(width, width, told), Told(width, width, told)])
         self.shrink = nn.Conv2d(width, wide, 3, 2, 1)
         self.coarse = nn.ModuleList([Told(wide, wide, told), Told(wide, wide, told)])
@@ -217,17 +216,14 @@ class PictureVelocity(nn.Module):
         self.join, self.look_again = Told(2*wide, wide, told), Attention(wide)
         self.enlarge = nn.Conv2d(wide, width, 3, padding=1)
         self.finish = nn.ModuleList([Told(2*width, width, told), Told(2*width, width, told)])
-        self.norm, self.leave = nn.GroupNorm(8, width), nn.Conv2d(width, CODE[0], 3, padding=1)
+        self.norm, self.leave = nn.GroupNorm(8, width), nn.Conv2d(width, leaves, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, z, t, c): # codes, times (n,), request as `as_condition` gives it
+    def forward(self, x, t, heard): # codes and what is known of each place; times (n,); numbers (n, heard)
         waves = t[:, None]*torch.exp(torch.linspace(0, math.log(1000), 32, device=t.device, dtype=t.dtype))
-        given, masked = (~c['place'].isnan()).to(t), c['masked'][:, None]
-        told = self.hear(torch.cat([waves.sin(), waves.cos(), c['centre'], given, c['place'].nan_to_num(), masked], 1))
-        flag = masked[:, :, None, None].expand(-1, 1, *CODE[1:])
-        h = self.enter(torch.cat([z, F.pixel_unshuffle(c['mask'], SIZE//CODE[1]), flag], 1))
-        kept = []
+        told = self.hear(torch.cat([waves.sin(), waves.cos(), heard], 1))
+        h, kept = self.enter(x), []
         for block in self.fine:
             h = block(h, told)
             kept.append(h)
@@ -241,6 +237,18 @@ class PictureVelocity(nn.Module):
             h = block(torch.cat([h, kept.pop()], 1), told)
         return self.leave(F.silu(self.norm(h)))
 
+class PictureVelocity(Velocity):
+    "Which way a noisy code of picture and mask goes."
+
+    def __init__(self):
+        super().__init__(CODE[0] + 64 + 1, len(CENTRES) + 1 + 2*len(SCALES) + 1, CODE[0])
+
+    def forward(self, z, t, c): # codes, times (n,), request as `as_condition` gives it
+        given, masked = (~c['place'].isnan()).to(t), c['masked'][:, None]
+        flag = masked[:, :, None, None].expand(-1, 1, *CODE[1:])
+        x = torch.cat([z, F.pixel_unshuffle(c['mask'], SIZE//CODE[1]), flag], 1)
+        return super().forward(x, t, torch.cat([c['centre'], given, c['place'].nan_to_num(), masked], 1))
+
 # %% ../../nbs/generators/06_picture_flow.ipynb #70bae62d
 STEPS = 10
 GUIDANCE = 1.  # none
@@ -248,6 +256,27 @@ GUIDED = (0.1, 0.7)  # of the way
 FIRST = 5  # steps of the walk that only says where the polyp is
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #ae6106a9
+def followed(
+    velocity, # Function of codes and of how far they are, 0 … 1
+    z:torch.Tensor, # Noise
+    steps:int,
+)->torch.Tensor: # Codes
+    "From noise to codes, each step with the velocity before in mind (Adams and Bashforth's rule)."
+    before = None
+    for k in range(steps):
+        v = velocity(z, k/steps)
+        z, before = z + (v if before is None else 1.5*v - .5*before)/steps, v
+    return z
+
+def followed_back(
+    velocity, z:torch.Tensor, steps:int, # As in `followed`, of codes
+)->torch.Tensor: # Noise
+    "From codes to the noise that they come from, by the midpoint rule."
+    for k in reversed(range(steps)):
+        half = z - velocity(z, (k + 1)/steps)/(2*steps)
+        z = z - velocity(half, (k + .5)/steps)/steps
+    return z
+
 class PictureFlow(nn.Module):
     "Codes from noise, and pictures from codes."
 
@@ -266,14 +295,14 @@ class PictureFlow(nn.Module):
         "Follow the velocity from noise."
         c = {k: v.to(noise) for k, v in c.items()}
         nothing = {k: torch.full_like(v, torch.nan) if k == 'place' else torch.zeros_like(v) for k, v in c.items()}
-        z, before = noise*c['truncation'][:, None, None, None], None
-        for k in range(steps):
-            t = torch.full((len(z),), k/steps, device=z.device, dtype=z.dtype)
+
+        def velocity(z, when):
+            t = torch.full((len(z),), when, device=z.device, dtype=z.dtype)
             v = self.velocity(z, t, c)
-            if guidance != 1 and GUIDED[0] <= k/steps < GUIDED[1]:
+            if guidance != 1 and GUIDED[0] <= when < GUIDED[1]:
                 v = v + (guidance - 1)*(v - self.velocity(z, t, nothing))
-            z, before = z + (v if before is None else 1.5*v - .5*before)/steps, v
-        return z
+            return v
+        return followed(velocity, noise*c['truncation'][:, None, None, None], steps)
 
     @torch.no_grad()
     def codes(

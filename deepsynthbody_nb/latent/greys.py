@@ -18,12 +18,14 @@ from ..catalogue.card import is_range
 from ..catalogue.door import check_requests, one_each
 from ..catalogue.shelf import find
 from ..generators.grey_flow import CARD, STEPS, TOGETHER, as_greys, as_told, load_flow, noises, truncations
+from ..generators.picture_flow import followed_back
 from ..images.pixels import as_image, resize, to_grey
 from ..records.arguments import whole
 from ..records.devices import undisturbed
 from ..records.provenance import made
 
 # %% ../../nbs/latent/07_greys.ipynb #96291140
+from .pictures import along
 from .steering import Steering
 from .walk import arc
 
@@ -87,11 +89,7 @@ def walk(
     steps:int, # From one to the next
 )->GreyPlace: # (len(stops) - 1)·steps + 1
     "The places along a walk; raises `ValueError` for fewer than two stops or a step."
-    steps = whole('steps', steps, 1)
-    if len(stops) < 2:
-        raise ValueError(f"a walk goes from one picture to another; got {len(stops)}")
-    legs = [between(stops[k], stops[k + 1], step/steps) for k in range(len(stops) - 1) for step in range(steps)]
-    return joined([*legs, stops[len(stops) - 1]])
+    return joined(along(stops, steps, between))
 
 # %% ../../nbs/latent/07_greys.ipynb #6be966b0
 def walk_through(
@@ -126,16 +124,14 @@ def inverted(
     z = flow.codec.encode(torch.from_numpy(np.array(small, 'float32'))[:, None]*2 - 1)
     each = condition if isinstance(condition, (list, tuple)) else [condition]*n
     asked = as_told(flow.takes, each)
-    for k in reversed(range(steps)):                                         # the midpoint rule
-        def velocity(z, when):
-            return flow.velocity(z, torch.full((n,), when/steps), asked)
-        half = z - velocity(z, k + 1)/(2*steps)
-        z = z - velocity(half, k + .5)/steps
+    z = followed_back(lambda z, when: flow.velocity(z, torch.full((n,), when), asked), z, steps)
     return GreyPlace(z, noises(flow, range(n), 0)[1], asked)
 
 # %% ../../nbs/latent/07_greys.ipynb #24cce5d6
 class GreySteering(Steering):
     "A grey flow, steered towards what its card knows."
+
+    needs, first = '', '{}.isel(record=0)'
 
     def __init__(self, card):
         super().__init__(card)
@@ -164,11 +160,3 @@ class GreySteering(Steering):
 
     def preview(self, latent): # shape (n, rows, columns), uint8
         return np.rint(decode(latent, self.card, 4).values*255).astype('uint8')
-
-    def code(self, seed, values):
-        start = '# latent: the one you gave' if seed is None else f'latent = steering.start({seed})'
-        return (
-            'from deepsynthbody_nb.catalogue import find\n\n'
-            f'steering = find({self.card.name!r}).steering()\n{start}\n'
-            f'x = steering.decode(steering.move(latent, {values})).isel(record=0)'
-        )

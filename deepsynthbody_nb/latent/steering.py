@@ -19,6 +19,8 @@ class Steering:
 
     A latent is whatever makes a record again; `len` of it says how many records it holds."""
     controls:dict    # name: column of `measure` that it steers
+    needs = 'from deepsynthbody_nb.signals.leads import to_12_lead\n'       # what `code` imports
+    first = 'to_12_lead({})[0]'                                              # and the first record of what is decoded
 
     def __init__(self,
         card:Card, # Of the generator
@@ -67,8 +69,7 @@ class Steering:
         where = self.card.name if self.card.name in every_card() else str(self.card.folder)
         start = '# latent: the one you gave' if seed is None else f'latent = steering.start({seed})'
         return (
-            'from deepsynthbody_nb.catalogue import find\n'
-            'from deepsynthbody_nb.signals.leads import to_12_lead\n\n'
+            f'from deepsynthbody_nb.catalogue import find\n{self.needs}\n'
             f'steering = find({where!r}).steering()\n{start}\n'
-            f'x = to_12_lead(steering.decode(steering.move(latent, {values})))[0]'
+            f"x = {self.first.format(f'steering.decode(steering.move(latent, {values}))')}"
         )

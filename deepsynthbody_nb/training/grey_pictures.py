@@ -29,9 +29,8 @@ from ..records.chance import numpy_stream, stream
 from ..records.devices import undisturbed
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #365cb07b
-from .averaging import running_mean
 from .frames import dealt
-from .pictures import NOISE, WEIGHTS, Kept, duel, patch_critic, picture_loss, rate_of
+from .pictures import NOISE, WEIGHTS, Kept, colour_critic, duel, picture_loss, rate_of, taught_velocity
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #918c9497
 SHARES = dict(choose=.1, report=.25)  # of the patients; the others are learnt from
@@ -78,23 +77,28 @@ def shifted(
     by = down + tilt*(columns/image.shape[1] - .5)
     return np.stack([shift(image[:, k], by[k], order=1, cval=255) for k in columns], 1)
 
+def _views(pictures, each, seed, purpose, changed):
+    "Every picture and changed ones of it, and the picture of each."
+    views = []
+    for k, picture in enumerate(pictures):
+        draw = numpy_stream(seed, k, purpose)
+        views += [picture, *(changed(picture, draw) for _ in range(each))]
+    return np.stack(views), np.repeat(np.arange(len(pictures)), each + 1)
+
 def scan_views(
     scans:np.ndarray, # uint8 (n, rows, columns), without wedges
     each:int=4, # Moved and tilted ones of every scan, beside itself
     seed:int=0,
 )->tuple: # Views, uint8 (views, rows, columns), and the scan of each (views,)
     "Every scan and some that are moved up or down and tilted; half of them mirrored, as the other eye is."
-    views, number = [], []
-    for k, scan in enumerate(scans):
-        draw = numpy_stream(seed, k, 73)
-        for turn in range(each + 1):
-            view = scan
-            if turn:
-                tilt, down = draw.normal(0, 14), draw.normal(0, 14)
-                view = filled_wedge(shifted(scan, down, tilt), seed)
-            views.append(view[:, ::-1] if turn % 2 else view)
-            number.append(k)
-    return np.stack(views), np.array(number)
+    def moved(scan, draw):
+        tilt, down = draw.normal(0, 14), draw.normal(0, 14)
+        return filled_wedge(shifted(scan, down, tilt), seed)
+
+    views, number = _views(scans, each, seed, 73, moved)
+    turned = np.arange(len(views)) % (each + 1) % 2 == 1
+    views[turned] = views[turned, :, ::-1]
+    return views, number
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #1d143ef2
 def film_views(
@@ -104,22 +108,16 @@ def film_views(
 )->tuple: # Views, uint8 (views, rows, columns), and the film of each (views,)
     "Every film and some that are larger, moved, turned and exposed otherwise; never mirrored: a heart lies left."
     from scipy.ndimage import affine_transform
-    views, number = [], []
-    for k, film in enumerate(films):
-        draw = numpy_stream(seed, k, 79)
-        for turn in range(each + 1):
-            view = film
-            if turn:
-                angle, scale, by = draw.normal(0, .03), draw.uniform(.88, 1), draw.uniform(-1, 1, 2)
-                way = scale*np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-                middle = np.array(film.shape)/2 - .5
-                free = (1 - scale)*middle
-                view = affine_transform(film.astype('float32'), way, middle - way@middle + .8*free*by, order=1,
-                                        mode='nearest')
-                view = (255*(view/255).clip(0, 1)**np.exp(draw.normal(0, .12))).round().astype('uint8')
-            views.append(view)
-            number.append(k)
-    return np.stack(views), np.array(number)
+
+    def changed(film, draw):
+        angle, scale, by = draw.normal(0, .03), draw.uniform(.88, 1), draw.uniform(-1, 1, 2)
+        way = scale*np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        middle = np.array(film.shape)/2 - .5
+        free = (1 - scale)*middle
+        view = affine_transform(film.astype('float32'), way, middle - way@middle + .8*free*by, order=1, mode='nearest')
+        return (255*(view/255).clip(0, 1)**np.exp(draw.normal(0, .12))).round().astype('uint8')
+
+    return _views(films, each, seed, 79, changed)
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #4b1c6925
 BATCH = 12  # views
@@ -197,8 +195,7 @@ def sharpen_grey_codec(
     codec.decoder.requires_grad_(True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        critic = patch_critic((3, 48, 4, 2, 1), (48, 96, 4, 2, 1), (96, 160, 4, 2, 1), (160, 1, 3, 1, 1))
-        critic = critic.to(memory_format=torch.channels_last)
+        critic = colour_critic().to(memory_format=torch.channels_last)
 
     def batch(k):
         x, draw = _batch(views, seed, k, 89)
@@ -249,27 +246,15 @@ def train_grey_flow(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         velocity = GreyVelocity(codec.code[0], told_width(takes)).to(memory_format=torch.channels_last)
-    mean, losses = copy.deepcopy(velocity), []
-    optimiser = torch.optim.AdamW(velocity.parameters(), 1e-3, (.9, .98), weight_decay=.01)
-    kept = Kept(folder, 'flow', 200, velocity=velocity, mean=mean, optimiser=optimiser)
-    for k in kept.steps(steps, say and (lambda step: say(step, float(np.mean(losses[-200:]))))):
-        rate_of(optimiser, 1e-3*min(1, (k + 1)/200, max(.02, 2*(1 - k/steps))))
+
+    def batch(k):
         draw = stream(seed, k, 97)
         rows = torch.multinomial(often, 32, replacement=True, generator=draw)
-        z = codes[rows]
         gone = torch.rand(len(rows), len(widths), generator=draw) < .1
         gone |= torch.rand(len(rows), 1, generator=draw) < .1
-        asked = told[rows]*~gone.repeat_interleave(torch.tensor(widths), 1)
-        t, noise = torch.randn(len(rows), generator=draw).sigmoid(), torch.randn(z.shape, generator=draw)
-        way = torch.lerp(noise, z, t[:, None, None, None]).contiguous(memory_format=torch.channels_last)
-        loss = ((velocity(way, t, asked) - (z - noise))**2).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(velocity.parameters(), 1.0)
-        optimiser.step()
-        running_mean(mean, velocity, min(.999, (k + 1)/(k + 10)))
-        losses.append(float(loss.detach()))
-    return mean.eval().requires_grad_(False)
+        return codes[rows], told[rows]*~gone.repeat_interleave(torch.tensor(widths), 1), draw
+
+    return taught_velocity(velocity, batch, steps, folder, say)
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #4b06ad30
 @undisturbed()
@@ -295,8 +280,7 @@ def train_larger(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Larger().to(memory_format=torch.channels_last)
-        critic = patch_critic((3, 48, 4, 2, 1), (48, 96, 4, 2, 1), (96, 160, 4, 2, 1), (160, 1, 3, 1, 1))
-        critic = critic.to(memory_format=torch.channels_last)
+        critic = colour_critic().to(memory_format=torch.channels_last)
 
     def batch(k):
         draw, pieces, seen = stream(seed, k, 103), [], []
