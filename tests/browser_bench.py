@@ -1,7 +1,7 @@
 """The browser bench: `lab` opens any notebook in a real JupyterLab in headless Chromium, runs it and tells what went wrong.
 
     def test_something(lab):
-        notebook = lab.open('tutorials/00_first_ecg.ipynb')
+        notebook = lab.open('tutorials/01_first_ecg.ipynb')
         notebook.run_all()
         assert notebook.errors() == []
         notebook.page ...                      # Playwright's page, to move a slider

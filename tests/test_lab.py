@@ -5,7 +5,7 @@ import nbformat, pytest
 
 @pytest.mark.clock
 def test_the_tutorial_runs_and_its_slider_moves(lab, tell):
-    notebook = lab.open('tutorials/00_first_ecg.ipynb').run_all(); page = notebook.page
+    notebook = lab.open('tutorials/01_first_ecg.ipynb').run_all(); page = notebook.page
     widget = page.locator('.jp-OutputArea-output:has(.widget-slider)').first
     widget.scroll_into_view_if_needed()
     picture, readout, handle = widget.locator('img').first, widget.locator('.widget-readout').first, widget.locator('.noUi-handle').first
