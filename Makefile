@@ -45,7 +45,8 @@ docs: .venv/dev
 	$(BIN)/python tools/build_docs.py
 
 lab: .venv/lab
-	$(BIN)/jupyter-lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/nbs/tutorials/01_first_ecg.ipynb
+	@$(BIN)/deepsynthbody lessons lessons
+	$(BIN)/jupyter-lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/lessons/01_first_ecg.ipynb
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/delineation.py

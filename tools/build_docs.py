@@ -10,6 +10,7 @@ import argparse, base64, os, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
 import nbformat, yaml
 from docutils.nodes import make_id
+from deepsynthbody_nb.course.lessons import guarded, is_answer
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ('nbs', 'deepsynthbody_nb', 'data', 'benchmarks', 'pyproject.toml', '_quarto.yml', 'README.md')  # what the notebooks need beside them
@@ -23,6 +24,10 @@ def run_notebooks(copy):
         source = ROOT/part
         if source.is_dir(): shutil.copytree(source, copy/part, symlinks=True, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints', 'nbdev.yml'))
         elif source.exists(): shutil.copy(source, copy/part)
+    for path in (copy/'nbs'/'tutorials').glob('*.ipynb'):                                     # each exercise is also run without its answer
+        lesson = nbformat.read(path, 4)
+        lesson.cells = [nbformat.from_dict(cell) for cell in guarded(lesson.cells)]
+        nbformat.write(lesson, path)
     real = os.environ.get('DEEPSYNTHBODY_ECG') or str(ROOT.parent/'shared'/'data'/'ecg')      # where the pages that show real records look
     subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--timing', '--n-workers', str(os.cpu_count())], cwd=copy, check=True,
                    env={'OMP_NUM_THREADS': '1'} | os.environ | {'PYTHONPATH': str(copy), 'DEEPSYNTHBODY_ECG': real})   # as many notebooks at a time as cores: a thread each
@@ -49,6 +54,7 @@ def markdown(text, depth, base):
 
 def code(cell):
     "Apply and remove a cell's directives; None if the page does not show the cell."
+    if is_answer(cell.source): cell.metadata.update(tags=['hide-input'], mystnb=cell.metadata.get('mystnb', {}) | dict(code_prompt_show='Show the answer', code_prompt_hide='Hide the answer'))
     options = dict(re.findall(r'^#\|\s*([\w-]+):\s*(.*)$', cell.source, flags=re.M))
     cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M)
     if options.get('include') == 'false': return None
