@@ -85,6 +85,14 @@ def test_the_sidebar_is_that_of_quarto_yml(page, site):
     assert [s.lower() for s in page.locator('.sidebar-tree .caption').all_inner_texts()] == [s.lower() for s in sections]
 
 
+def test_answers_of_exercises_are_folded_away(page, site):
+    page.goto(f'{site}/tutorials/first_ecg.html')
+    answers = page.locator('details.hide')
+    assert answers.count() >= 4 and 'Show the answer' in answers.first.inner_text()
+    assert not answers.first.locator('pre').first.is_visible()
+    assert '✓' in page.inner_text('article') and 'For the teacher' not in page.content()
+
+
 def test_a_narrow_screen_keeps_the_text_inside(chromium, site):
     context = chromium.new_context(viewport=dict(width=390, height=800)); page = context.new_page()
     page.goto(f'{site}/tutorials/first_ecg.html')

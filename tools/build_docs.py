@@ -27,6 +27,8 @@ def run_notebooks(copy):
     for path in (copy/'nbs'/'tutorials').glob('*.ipynb'):                                     # each exercise is also run without its answer
         lesson = nbformat.read(path, 4)
         lesson.cells = [nbformat.from_dict(cell) for cell in guarded(lesson.cells)]
+        for cell in lesson.cells:
+            if is_answer(cell.source): cell.source = cell.source.replace('#| answer', '#| answer: true', 1)    # nbdev drops what has no colon
         nbformat.write(lesson, path)
     real = os.environ.get('DEEPSYNTHBODY_ECG') or str(ROOT.parent/'shared'/'data'/'ecg')      # where the pages that show real records look
     subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', '--timing', '--n-workers', str(os.cpu_count())], cwd=copy, check=True,
@@ -54,9 +56,9 @@ def markdown(text, depth, base):
 
 def code(cell):
     "Apply and remove a cell's directives; None if the page does not show the cell."
-    if is_answer(cell.source): cell.metadata.update(tags=['hide-input'], mystnb=cell.metadata.get('mystnb', {}) | dict(code_prompt_show='Show the answer', code_prompt_hide='Hide the answer'))
     options = dict(re.findall(r'^#\|\s*([\w-]+):\s*(.*)$', cell.source, flags=re.M))
     cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M)
+    if options.get('answer'): cell.metadata.update(tags=['hide-input'], mystnb=cell.metadata.get('mystnb', {}) | dict(code_prompt_show='Show the answer', code_prompt_hide='Hide the answer'))
     if options.get('include') == 'false': return None
     if options.get('echo') == 'false': cell.metadata['tags'] = ['remove-input']
     if options.get('output') == 'false': cell.outputs = []
@@ -90,7 +92,7 @@ def convert(processed, target, base):
             cell.pop('has_sd', None)                                                  # nbdev's mark, not in the notebook schema
             for key in ('execution', 'transient'): cell.metadata.pop(key, None)
             if cell.cell_type == 'raw' and cell.source.startswith('---'): front.update(yaml.safe_load(cell.source.strip().strip('-')) or {}); continue
-            if cell.source.startswith('<!-- WARNING'): continue
+            if cell.source.startswith(('<!-- WARNING', '**For the teacher.**')): continue
             if cell.cell_type == 'markdown':
                 said = announced(cell.source, said)
                 cell.source = markdown(cell.source, depth, base)
