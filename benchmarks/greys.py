@@ -1,6 +1,6 @@
 """What synthetic scans of the eye and films of the chest are worth.
 
-    python benchmarks/greys.py oct|chest usefulness|controls|fidelity|foveas|copies|attack|views|large|league|first ... [--save]
+    python benchmarks/greys.py oct|chest usefulness|controls|fidelity|foveas|copies|attack|views|large|texture|league|first ... [--save]
 
 Scans lie in DEEPSYNTHBODY_IMAGES/oct/kermany, films in the folder nih_cxr14 of DEEPSYNTHBODY_CXR; patients are dealt by
 `training.grey_pictures`. Networks learn from the patients to learn from, or from synthetic pictures, and are judged on the
@@ -135,7 +135,7 @@ def drawn_patients(patients, draws, seed=0):
         yield np.concatenate([rows[k] for k in g.integers(len(names), size=len(names))])
 
 
-OWN = dict(large='chest_1024', league='oct_reader')  # tables that go to another card
+OWN = dict(large='chest_1024', texture='chest_1024', league='oct_reader')  # tables that go to another card
 TASKS = dict(oct=('four classes', 'binary'), chest=('normal or abnormal',))
 
 
@@ -352,6 +352,41 @@ def large(kind):
         rows.append(dict(films=name, n=len(x), spectrum_off=np.abs(s.mean(0) - base.mean(0)).mean(), fine_spectrum_off=np.abs(
             s.mean(0) - base.mean(0))[-8:].mean(), **p.median().to_dict(), seconds=seconds if name == 'synthetic' else np.nan))
     return pd.DataFrame(rows).round(4)
+
+
+def found_again(patch, film):
+    "Highest correlation of a patch with any place of a film, both without what is coarse."
+    from scipy.signal import fftconvolve
+    from scipy.ndimage import uniform_filter
+    patch = patch - patch.mean()
+    products = fftconvolve(film, patch[::-1, ::-1], 'valid')
+    n, half = patch.size, patch.shape[0]//2
+    means, squares = uniform_filter(film, patch.shape[0]), uniform_filter(film**2, patch.shape[0])
+    spread = np.sqrt((squares - means**2).clip(1e-12)*n)[half:half + products.shape[0], half:half + products.shape[1]]
+    return float((products/(spread*np.linalg.norm(patch))).max())
+
+
+def texture(kind, films_each=11, patches_each=4, side=64):
+    "Does a film of 1024 pixels hold pieces of those learnt from? As many films that were learnt from as that were not."
+    from scipy.ndimage import gaussian_filter
+
+    import deepsynthbody_nb.respiratory.cxr as cxr
+    films, table = read_large_films(chest_folder())
+    fine = np.stack([one - gaussian_filter(one, 8) for one in films/np.float32(255)])
+    learnt, held = (fine[(table.role == 'learn').to_numpy() == own][:films_each] for own in (True, False))
+    made = cxr.sample(films_each, seed=0, condition=usual_requests('chest_1024', films_each, 0), generator='chest_1024').values
+    made = np.stack([one - gaussian_filter(one, 8) for one in made])
+    g, rows = np.random.default_rng(0), []
+    for name, own in (('synthetic', made), ('real, kept apart', held)):
+        for k, film in enumerate(own):
+            for y, left in g.integers(128, 1024 - 128 - side, (patches_each, 2)):
+                patch = film[y:y + side, left:left + side]
+                best = {role: [found_again(patch, other) for j, other in enumerate(others) if own is not others or j != k]
+                        for role, others in (('learnt', learnt), ('kept apart', held))}
+                rows.append(dict(pieces=name, learnt=max(best['learnt']), kept_apart=max(best['kept apart'])))
+    found = pd.DataFrame(rows).groupby('pieces', sort=False).agg(n=('learnt', 'size'), learnt=('learnt', 'median'), kept_apart=(
+        'kept_apart', 'median'), learnt_most=('learnt', 'max'), kept_apart_most=('kept_apart', 'max'))
+    return found.reset_index().round(3)
 
 
 def first(kind):

@@ -120,27 +120,38 @@ class GreyFlow(nn.Module):
         self,
         size:int, code:tuple, # Of a picture, rows and columns; of a code, numbers, rows and columns
         takes:dict, # As a card's [takes]
+        guidance:float=1., # As in `GreyFlow.guided`, where nothing else is given
     ):
         super().__init__()
-        self.takes = takes
+        self.takes, self.guidance = takes, guidance
         self.codec, self.velocity = GreyCodec(size, code), GreyVelocity(code[0], told_width(takes))
 
-    @torch.no_grad()
-    def walk(
+    def guided(
         self,
-        noise:torch.Tensor, # Shape (n, *code)
         asked:torch.Tensor, # As `as_told` gives it
-        steps:int=STEPS,
-        guidance:float=1., # 1: none; more goes past what is asked, away from what would come unasked
-    )->torch.Tensor: # Codes, same shape
-        "Follow the velocity from noise."
+        guidance:float=None, # 1: none; more goes past what is requested, away from what would come without a request
+    ): # Function of codes and a time
+        "The velocity for a request."
+        guidance = self.guidance if guidance is None else guidance
+
+        @torch.no_grad()
         def velocity(z, when):
             t = torch.full((len(z),), when, device=z.device, dtype=z.dtype)
             v = self.velocity(z, t, asked)
             if guidance != 1:
                 v = v + (guidance - 1)*(v - self.velocity(z, t, torch.zeros_like(asked)))
             return v
-        return followed(velocity, noise, steps)
+        return velocity
+
+    def walk(
+        self,
+        noise:torch.Tensor, # Shape (n, *code)
+        asked:torch.Tensor, # As `as_told` gives it
+        steps:int=STEPS,
+        guidance:float=None, # As in `guided`
+    )->torch.Tensor: # Codes, same shape
+        "Follow the velocity from noise."
+        return followed(self.guided(asked, guidance), noise, steps)
 
 def noises(
     flow:GreyFlow,
@@ -172,7 +183,7 @@ def draw_greys(
     n:int, seed:int=0, # How many, and of which seed
     condition=None, # A dict, or one for each record
     start:int=0, # Number of the first
-    steps:int=STEPS, guidance:float=1., # As in `GreyFlow.walk`
+    steps:int=STEPS, guidance:float=None, # As in `GreyFlow.walk`
 )->xr.DataArray: # (record, y, x), 0 to 1
     "Records `start` … `start + n - 1` of a seed."
     each = condition if isinstance(condition, (list, tuple)) else [condition]*n
@@ -195,8 +206,8 @@ def load_flow(
 )->GreyFlow: # In evaluation mode, without gradients
     "A generator of grey pictures, of the sizes that its card names; raises `ValueError` if weights are damaged."
     card = find(card)
-    size, code = card.makes['shape'][0], tuple(card.makes['code'])
-    flow = built(lambda: GreyFlow(size, code, dict(card.takes)), load_weights(card))
+    size, code, guidance = card.makes['shape'][0], tuple(card.makes['code']), card.makes.get('guidance', 1.)
+    flow = built(lambda: GreyFlow(size, code, dict(card.takes), guidance), load_weights(card))
     return flow.to(device, memory_format=torch.channels_last)
 
 def draw(

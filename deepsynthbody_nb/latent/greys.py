@@ -124,7 +124,7 @@ def inverted(
     z = flow.codec.encode(torch.from_numpy(np.array(small, 'float32'))[:, None]*2 - 1)
     each = condition if isinstance(condition, (list, tuple)) else [condition]*n
     asked = as_told(flow.takes, each)
-    z = followed_back(lambda z, when: flow.velocity(z, torch.full((n,), when), asked), z, steps)
+    z = followed_back(flow.guided(asked), z, steps)
     return GreyPlace(z, noises(flow, range(n), 0)[1], asked)
 
 # %% ../../nbs/latent/07_greys.ipynb #24cce5d6
