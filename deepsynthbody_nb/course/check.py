@@ -125,9 +125,9 @@ def _shown(answer, unit):
     "An answer in few characters."
     if isinstance(answer, numbers.Real) and not isinstance(answer, bool) and math.isfinite(answer):
         return f'{answer:.4g} {unit}'.strip()
-    if not isinstance(answer, str) and np.size(answer) == 1 and np.asarray(answer).dtype.kind in 'iuf':
+    if not isinstance(answer, str) and np.asarray(answer).size == 1 and np.asarray(answer).dtype.kind in 'iuf':
         return f'{np.asarray(answer).item():.4g} {unit}'.strip()
-    text = str(answer) if np.size(answer) <= 8 and np.asarray(answer).dtype.kind in 'USb' else 'right'
+    text = str(answer) if np.asarray(answer).size <= 8 and np.asarray(answer).dtype.kind in 'USb' else 'right'
     return text
 
 # %% ../../nbs/course/00_check.ipynb #7c6bee13
@@ -177,7 +177,7 @@ def _check_function(what, answer, right, within, mistakes, on):
 
 def _input(arguments):
     "The arguments of a call, in few characters."
-    texts = [f'an array {np.shape(a)}' if np.size(a) > 8 else repr(a) for a in arguments]
+    texts = [f'an array {np.shape(a)}' if np.asarray(a).size > 8 else repr(a) for a in arguments]
     return ', '.join(texts)
 
 # %% ../../nbs/course/00_check.ipynb #6b2c49e2
