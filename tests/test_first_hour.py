@@ -67,24 +67,23 @@ def first_exercise(folder):
 
 
 def test_a_lesson_stops_at_the_first_exercise_and_goes_on(hour, page, tmp_path):
-    folder, env = hour
+    folder, env = tmp_path/'class', hour[1]
+    folder.mkdir()
     shell('deepsynthbody lessons course; deepsynthbody lessons teacher --answers', folder, env)
     name, given, answer = first_exercise(folder)
-    with jupyterlab(tmp_path, folder, PYTHONPATH=env['PYTHONPATH'], PATH=env['PATH']) as address:
+    with jupyterlab(tmp_path/'lab', folder, PYTHONPATH=env['PYTHONPATH'], PATH=env['PATH']) as address:
         Notebook(page, address, f'course/{name}').run_all()
         hint = page.locator('.jp-OutputArea-output', has_text='✗')
-        hint.first.wait_for(timeout=60_000)
-        hint.first.scroll_into_view_if_needed()                                            # text out of sight is not laid out
-        assert hint.count() == 1 and len(hint.inner_text().strip().splitlines()) == 1      # no traceback
-        assert hint.inner_text().strip().startswith('✗ ') and 'Put your answer where the three dots are.' in hint.inner_text()
+        hint.wait_for(state='attached', timeout=60_000)                                    # `text_content`: what is out of sight has no inner text
+        assert len(hint.text_content().strip().splitlines()) == 1                          # no traceback
+        assert hint.text_content().startswith('✗ ') and 'Put your answer where the three dots are.' in hint.text_content()
         if shot := os.environ.get('SCREENSHOTS'): page.screenshot(path=f'{shot}/hint.png')
         page.locator('.jp-CodeCell', has_text=given.splitlines()[-1]).last.locator('.cm-content').click()
         page.keyboard.press('ControlOrMeta+a')
         page.keyboard.insert_text(answer)
         for _ in range(2): page.keyboard.press('Shift+Enter')                              # the answer, and the check behind it
         right = page.locator('.jp-OutputArea-output', has_text='✓')
-        right.first.wait_for(timeout=60_000)
-        right.first.scroll_into_view_if_needed()
-        assert hint.count() == 0 and len(right.inner_text().strip().splitlines()) == 1
+        right.wait_for(state='attached', timeout=60_000)
+        assert hint.count() == 0 and len(right.text_content().strip().splitlines()) == 1
         if shot: page.screenshot(path=f'{shot}/right.png')
     assert page.console_errors == page.offsite == []
