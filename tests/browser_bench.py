@@ -6,7 +6,7 @@
         assert notebook.errors() == []
         notebook.page ...                      # Playwright's page, to move a slider
 """
-import os, re, shutil, socket, subprocess, sys, time, urllib.request
+import contextlib, os, re, shutil, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 import pytest
 from conftest import REAL, ROOT, skip_or_fail
@@ -39,18 +39,16 @@ def page(chromium):
     context.close()
 
 
-@pytest.fixture(scope='session')
-def lab_server(tmp_path_factory):
-    "JupyterLab on a copy of the notebooks, with settings of its own; yields its address and the copy's folder."
-    home = tmp_path_factory.mktemp('lab')
-    for part in ('nbs', 'data'): shutil.copytree(ROOT/part, home/'tree'/part, ignore=shutil.ignore_patterns('_quarto.yml', '.ipynb_checkpoints'))
+@contextlib.contextmanager
+def jupyterlab(home, tree, **env):
+    "JupyterLab on the folder `tree`, with settings of its own in `home`; yields its address."
     news = home/'settings'/'@jupyterlab'/'apputils-extension'/'notification.jupyterlab-settings'
     news.parent.mkdir(parents=True); news.write_text('{"fetchNews": "false", "checkForUpdates": false}')   # no pop-up over the page
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     env = {**os.environ, 'JUPYTER_CONFIG_DIR': str(home/'config'), 'JUPYTER_DATA_DIR': str(home/'data'), 'JUPYTERLAB_SETTINGS_DIR': str(home/'settings'),
-           'JUPYTERLAB_WORKSPACES_DIR': str(home/'workspaces'), 'DEEPSYNTHBODY_ECG': str(REAL), 'PATH': f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+           'JUPYTERLAB_WORKSPACES_DIR': str(home/'workspaces'), 'DEEPSYNTHBODY_ECG': str(REAL), 'PATH': f"{Path(sys.executable).parent}:{os.environ['PATH']}", **env}
     with open(home/'log', 'w') as log:
-        server = subprocess.Popen([sys.executable, '-m', 'jupyterlab', f'--ServerApp.root_dir={home/"tree"}', '--no-browser', '--ServerApp.ip=127.0.0.1', f'--ServerApp.port={port}',
+        server = subprocess.Popen([sys.executable, '-m', 'jupyterlab', f'--ServerApp.root_dir={tree}', '--no-browser', '--ServerApp.ip=127.0.0.1', f'--ServerApp.port={port}',
             '--IdentityProvider.token=', '--ServerApp.password=', '--ServerApp.disable_check_xsrf=True', '--ServerApp.allow_root=True'], env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
             until = time.monotonic() + 120
@@ -58,8 +56,16 @@ def lab_server(tmp_path_factory):
                 try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api/status', timeout=20); break
                 except OSError: assert server.poll() is None and time.monotonic() < until, (home/'log').read_text()[-3000:]
                 time.sleep(.2)
-            yield f'http://127.0.0.1:{port}', home/'tree'
+            yield f'http://127.0.0.1:{port}'
         finally: server.terminate(); server.wait(30)
+
+
+@pytest.fixture(scope='session')
+def lab_server(tmp_path_factory):
+    "JupyterLab on a copy of the notebooks; yields its address and the copy's folder."
+    home = tmp_path_factory.mktemp('lab')
+    for part in ('nbs', 'data'): shutil.copytree(ROOT/part, home/'tree'/part, ignore=shutil.ignore_patterns('_quarto.yml', '.ipynb_checkpoints'))
+    with jupyterlab(home, home/'tree') as address: yield address, home/'tree'
 
 
 class Notebook:

@@ -1,5 +1,5 @@
 """Where the real records are. Without them their tests are skipped, and say so; in CI that is a failure."""
-import os
+import os, shutil, subprocess, sys
 from pathlib import Path
 import pytest
 
@@ -32,6 +32,18 @@ def real_images():
 
 def pytest_collection_modifyitems(items): # what waits for a browser takes longest: at the end, one core would wait for it
     items.sort(key=lambda item: 'page' not in item.fixturenames)
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    "The package as a wheel."
+    folder = tmp_path_factory.mktemp('wheel')
+    leave_out = shutil.ignore_patterns('.git', '.venv', '_docs', '_proc', 'demo', 'build', '*.egg-info', '__pycache__', '.ipynb_checkpoints')
+    shutil.copytree(ROOT, folder/'source', ignore=leave_out)
+    subprocess.run([sys.executable, '-m', 'build', '--wheel', '--outdir', folder, folder/'source'], check=True, capture_output=True)
+    shutil.rmtree(folder/'source')
+    found, = folder.glob('*.whl')
+    return found
 
 
 @pytest.fixture
