@@ -69,7 +69,7 @@ def test_every_exported_name_is_documented(page):
 
 def test_pictures_formulas_and_search(page, site):
     page.goto(f'{site}/index.html')
-    assert page.locator('article img').first.evaluate('i => i.naturalWidth') > 1000                    # the hero: an ECG on paper
+    assert page.locator('article img').first.evaluate('i => i.naturalWidth') > 500                     # px: the moving picture
     page.goto(f'{site}/explanations/lead_geometry.html')
     page.locator('mjx-container').first.wait_for(timeout=20_000)
     page.goto(f'{site}/search.html?q=Einthoven')
