@@ -12,7 +12,7 @@ import nbformat, yaml
 from docutils.nodes import make_id
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ('nbs', 'deepsynthbody_nb', 'data', 'benchmarks', 'pyproject.toml', '_quarto.yml', 'README.md')  # what the notebooks need beside them
+PARTS = ('nbs', 'deepsynthbody_nb', 'data', 'benchmarks', 'pyproject.toml', '_quarto.yml', 'README.md', 'CHANGELOG.md')  # what the notebooks need beside them
 
 
 # --- run ------------------------------------------------------------------------------------------------------------
