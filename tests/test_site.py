@@ -163,7 +163,7 @@ def test_links_lead_to_a_page_and_a_heading():
 # --- colours, keyboard --------------------------------------------------------------------------------------------------
 
 CONTRAST = """() => {
-  const parse = c => { const n = c.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n }
+  const parse = c => { const n = c.match(/[\\d.]+/g).map(Number), k = c.startsWith('color(') ? 255 : 1; return [n[0]*k, n[1]*k, n[2]*k, n[3] ?? 1] }
   const over = (a, b) => [0, 1, 2].map(k => a[k]*a[3] + b[k]*(1 - a[3])).concat(1)
   const light = c => { const [r, g, b] = c.slice(0, 3).map(v => (v /= 255) <= .04045 ? v/12.92 : ((v + .055)/1.055)**2.4); return .2126*r + .7152*g + .0722*b }
   const behind = e => { const stack = []; for (; e; e = e.parentElement) stack.push(parse(getComputedStyle(e).backgroundColor)); return stack.reverse().reduce((below, c) => over(c, below), [255, 255, 255, 1]) }
