@@ -57,7 +57,7 @@ def test_readme_is_made_from_the_index():
     spec = importlib.util.spec_from_file_location('build_docs', ROOT/'tools'/'build_docs.py')
     build_docs = importlib.util.module_from_spec(spec); spec.loader.exec_module(build_docs)
     assert (ROOT/'README.md').read_text() == build_docs.readme(), 'run make export'
-    assert (ROOT/'nbs'/'images'/'hero.png').read_bytes().startswith(b'\x89PNG')
+    assert (ROOT/'nbs'/'images'/'walk.gif').read_bytes().startswith(b'GIF89a')
 
 
 @pytest.mark.parametrize('module, heavy', [

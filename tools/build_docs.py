@@ -13,7 +13,7 @@ from docutils.nodes import make_id
 from deepsynthbody_nb.course.lessons import guarded, is_answer
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ('nbs', 'deepsynthbody_nb', 'data', 'benchmarks', 'pyproject.toml', '_quarto.yml', 'README.md')  # what the notebooks need beside them
+PARTS = ('nbs', 'deepsynthbody_nb', 'data', 'benchmarks', 'pyproject.toml', '_quarto.yml', 'README.md', 'CHANGELOG.md')  # what the notebooks need beside them
 
 
 # --- run ------------------------------------------------------------------------------------------------------------
@@ -170,13 +170,15 @@ def slim_mathjax(site):
 # --- README ---------------------------------------------------------------------------------------------------------
 
 def readme():
-    "The text of README.md: the index notebook with code as fences, its labelled figures as pictures, links into the repository."
+    "The text of README.md: the index notebook with the code that its page shows, its labelled figures as pictures, links into the repository."
     parts = []
     for cell in nbformat.read(ROOT/'nbs'/'index.ipynb', 4).cells:
         if cell.cell_type == 'markdown': parts.append(re.sub(r'\]\((?!https?:|#)', '](nbs/', cell.source)); continue
-        label = re.search(r'^#\|\s*label: fig-(\w+)', cell.source, flags=re.M)
-        parts.append('```python\n' + re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M) + '\n```')
-        if label: parts.append(f'![The output of the cell above](nbs/images/{label[1]}.png)')
+        options = dict(re.findall(r'^#\|\s*([\w-]+):\s*(.*)$', cell.source, flags=re.M))
+        if options.get('echo') != 'false': parts.append('```python\n' + re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M) + '\n```')
+        if label := options.get('label', '').removeprefix('fig-'):
+            picture = next((ROOT/'nbs'/'images').glob(f'{label}.*'))
+            parts.append(f"![{options.get('fig-alt', 'The output of the cell above')}](nbs/images/{picture.name})")
     return '<!-- Made from nbs/index.ipynb by `make export`: edit there. -->\n\n' + '\n\n'.join(parts) + '\n'
 
 
@@ -188,7 +190,9 @@ def write_readme():
         subprocess.run([Path(sys.executable).parent/'nbdev-test', '--save', str(copy)], cwd=folder, check=True)
         for cell in nbformat.read(copy, 4).cells:
             label = re.search(r'^#\|\s*label: fig-(\w+)', cell.source, flags=re.M)
-            if label: (ROOT/'nbs'/'images'/f'{label[1]}.png').write_bytes(base64.b64decode(next(o.data['image/png'] for o in cell.outputs if 'image/png' in o.get('data', {}))))
+            if not label: continue
+            kind, data = next((kind, o.data[f'image/{kind}']) for o in cell.outputs for kind in ('gif', 'png') if f'image/{kind}' in o.get('data', {}))
+            (ROOT/'nbs'/'images'/f'{label[1]}.{kind}').write_bytes(base64.b64decode(data))
     (ROOT/'README.md').write_text(readme())
 
 

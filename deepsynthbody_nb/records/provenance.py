@@ -31,7 +31,10 @@ def made(
         marks['version'] = version
     if seed is not None:
         marks['seed'] = seed
-    return x.assign_attrs(marks)
+    x = x.assign_attrs(marks)
+    if hasattr(x, 'data_vars'):                  # a picture that is taken out of its pair keeps the mark
+        x = x.assign({name: variable.assign_attrs(marks) for name, variable in x.data_vars.items()})
+    return x
 
 def is_synthetic(x)->bool:
     "Does the array say that it is synthetic?"
