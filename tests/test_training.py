@@ -95,7 +95,7 @@ def test_few_records_are_enough(n):
 
 def test_what_cannot_be_learnt_from_is_named(tmp_path):
     x = ecg.sample(3, seed=0)
-    with pytest.raises(ValueError, match='has no ECG to learn from'): read_records(tmp_path, progress=False)
+    with pytest.raises(ValueError, match='has no ECG to train on'): read_records(tmp_path, progress=False)
     with pytest.raises(FileNotFoundError, match='there is no such folder'): read_records(tmp_path/'none', progress=False)
     gap = x.copy(); gap[1, 3, 7] = np.nan
     with pytest.raises(ValueError, match="record '1': has NaN"): read_records(gap, progress=False)
