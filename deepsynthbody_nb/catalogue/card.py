@@ -147,7 +147,7 @@ def _check_generator(path, card):
             raise ValueError(f"{path}: [takes] {name} must be a list of names or a range [low, high]; got {allowed!r}")
 
 def is_range(
-    allowed, # What a card's [takes] says of one request
+    allowed, # A card's [takes] for one request
 )->bool:
     "Is it a range of numbers (and not a list of names)?"
     numbers = isinstance(allowed, list) and len(allowed) == 2 and all(isinstance(a, (int, float)) for a in allowed)

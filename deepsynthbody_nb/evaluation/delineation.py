@@ -175,7 +175,7 @@ def by_record(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`, the same records
 )->pd.DataFrame: # One row per record: marked, missed, invented of each wave; of each interval marked, found, lead_error
-    "What was found and missed in each record, between the first and the last mark of each lead."
+    "Waves found and missed in each record, between the first and the last mark of each lead."
     inside = _inside(marked, found)
     a, b = match_waves(marked, inside)
     names = pd.Index(marked.record.unique(), name='record')

@@ -125,13 +125,13 @@ class Results:
     equivalence: dict      # limit, p, sentence
     learning: pd.DataFrame # one row per reader with two rounds: first, second, gain, kappa
     records: pd.DataFrame  # one row per record: synthetic, answers, wrong, fooled (readers' names)
-    diagnoses: pd.DataFrame  # diagnoses named, share among real and among synthetic records; empty if not asked
+    diagnoses: pd.DataFrame  # diagnoses named, share among real and among synthetic records; or empty
 
 def results(
     answers: pd.DataFrame,  # With `COLUMNS`; and seconds, diagnosis, if asked
     limit: float = LIMIT,  # Of the equivalence test
 ) -> Results:
-    """All figures of a study. What is said of readers in general counts those who finished the first round.
+    """All figures of a study. Figures of readers in general count those who finished the first round.
 
     Raises `ValueError` for missing columns, and where nobody has answered."""
     if missing := [c for c in COLUMNS if c not in answers]:

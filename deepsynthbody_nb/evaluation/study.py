@@ -65,7 +65,7 @@ def make_study(
     rounds: int = None,  # How often each record is shown
     order: str = 'each reader',  # One of `ORDERS`
     question: str = None,  # The preset's if not given
-    diagnoses: tuple = None,  # What a second question offers, the preset's if not given; (): it is not asked
+    diagnoses: tuple = None,  # What a second question offers, the preset's if not given; (): no second question
     comments: bool = True,  # Is there room for a remark?
     limit: float = LIMIT,  # Of the equivalence test
     seed: int = 0,  # Of the choice of records and of the orders

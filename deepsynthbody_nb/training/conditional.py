@@ -85,7 +85,7 @@ _TAUGHT = {  # a reader's input, its training, and how many records it reads tog
 }
 
 def taught(
-    sets:dict, # name: (ECGs, labels with one column a class)
+    sets:dict, # name: (ECGs, labels with one column per class)
     mixes:list, # Of tuples of those names: the sets that readers are trained on together, one tuple per training
     test:Records, # Of patients that are in none of them
     draws:int=400, # Of the intervals, over patients

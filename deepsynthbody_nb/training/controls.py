@@ -79,7 +79,7 @@ def teach(
     network:nn.Module, # In evaluation mode and without gradients afterwards
     call, # The network, or a method of it, called with some inputs
     inputs:torch.Tensor, # One row per record
-    targets:torch.Tensor, # One row a record
+    targets:torch.Tensor, # One row per record
     steps:int, # Of the optimiser
     batch:int=256, # Records per step
     seed:int=0, # Of the order and of dropout

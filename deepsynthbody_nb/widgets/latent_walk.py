@@ -129,7 +129,7 @@ def _decoded(steering, start, values):
         return latent, steering.preview(latent)[0]
 
 def _aside(job, then, wait=0):
-    """Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once
+    """Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders work on; at once
     where there is none."""
     try:
         loop = asyncio.get_running_loop()

@@ -356,7 +356,7 @@ class TrainingBench(widgets.VBox):
         self._looked(self._guarded(self._look))
 
     def close(self):
-        "Stop watching, and take the bench off every page; the runs go on."
+        "Stop watching, and take the bench off every page; the runs continue."
         self._closed = True
         for w in _inside(self):
             w.close()
