@@ -1,9 +1,9 @@
-"""Do generated hearts, pulses and breaths hang together as real ones do?
+"""Are generated hearts, pulses and breaths coupled as real ones are?
 
     python benchmarks/body.py coupling | rates | shapes | early | speed [--save]
 
-The folder bidmc lies in DEEPSYNTHBODY_VITAL_SIGNS. The flow of pulses learnt from 20 of its 28 usable subjects; the other
-eight, `HELD`, are reported apart. With --save the tables go to the generator's card.
+The folder bidmc lies in DEEPSYNTHBODY_VITAL_SIGNS. The flow of pulses was trained on 20 of its 28 usable subjects; the
+other eight, `HELD`, are reported apart. With --save the tables go to the generator's card.
 """
 import sys
 import time
@@ -30,7 +30,7 @@ def people():
 
 
 def like(r, breaths):
-    "What to ask of a body so that it has a subject's rates."
+    "Requests for a body with a subject's rates."
     rate = float(np.clip(60/np.median(np.diff(r)), 40, 150))
     return dict(heart_rate_bpm=rate, respiratory_rate_bpm=float(np.clip(breaths, 5, 40)), rsa_ms=5.)
 
@@ -53,7 +53,7 @@ def coupling_jobs():
 
 
 def rates():
-    "Breaths and heartbeats that were asked for, found again in ECG and pulse; 120 s each."
+    "Requested breaths and heartbeats, found again in ECG and pulse; 120 s each."
     for seed, asked in enumerate(np.repeat(np.arange(10, 31, 2), 6)):
         heart = float(np.random.default_rng(seed).uniform(max(55, 2.4*asked), 100))
         x = pulse.sample(1, seconds=120, seed=1000 + seed, rate=RATE,
@@ -74,7 +74,7 @@ def breaths_in(x):
 
 
 def pulses_in(ppg):
-    "Pulses aligned at their onsets, (n, 90): 15 samples before to 75 behind, from 0 at the onset to 1."
+    "Pulses aligned at their onsets, (n, 90): 15 samples before to 75 after, from 0 at the onset to 1."
     beats, found = find_pulses(ppg, RATE), []
     for onset, high in zip(beats.onset_s, beats.amplitude, strict=True):
         at = onset*RATE + np.arange(-15, 75)
@@ -85,7 +85,7 @@ def pulses_in(ppg):
 
 
 def shapes():
-    "Can a classifier tell real pulses from made ones? Learnt on some subjects and seeds, tried on others."
+    "Can a classifier separate real pulses from made ones? Trained on some subjects and seeds, tested on others."
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score

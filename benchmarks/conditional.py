@@ -2,11 +2,11 @@
 
     python benchmarks/conditional.py [taught judged apart] [--save]
 
-`taught`: what readers reach on real patients who learnt from generated records. `judged`: rates, findings, measures and
-nearest records. `apart`: what gives generated ECGs away, found by replacing more and more of real records with what the
-generator makes; a logistic regression on random convolutions looks for the change, in five folds by patient.
+`taught`: the results on real patients of readers trained on generated records. `judged`: rates, findings, measures and
+nearest records. `apart`: how generated ECGs are recognised, found by replacing more and more of real records with
+generated parts; a logistic regression on random convolutions is trained to find the change, in five folds by patient.
 
-All on patients of the folds 1 and 2, whom the generator never saw. With --save the tables go to the card. Folders
+All on patients of the folds 1 and 2, which the generator never saw. With --save the tables go to the card. Folders
 ptbxl500, ptbxl_more500, cinc2021 and cinc_more lie in DEEPSYNTHBODY_ECG.
 """
 import os
@@ -40,7 +40,7 @@ CLASSES = list(SUPERCLASSES)
 
 
 def dealt(folder):
-    "Records that were learnt from, and those that report."
+    "Records for training, and those for the report."
     records = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500', 'cinc2021', 'cinc_more')))
     fold = ptbxl_folds(records.table)
     return records[~np.isin(fold, [0, 1, 2])], records[np.isin(fold, [1, 2])]
@@ -73,7 +73,7 @@ def figures(learn, test):
 
 
 def beats_and_rests(flow, ecg):
-    "Of each record its beats, and what the codec leaves of it; None where there are too few."
+    "The beats of each record, and the record without the codec's beats; None where there are too few."
     found = []
     loops = loops_of(ecg)
     for k in range(ecg.sizes['record']):
@@ -89,7 +89,7 @@ def beats_and_rests(flow, ecg):
 
 
 def coded(flow, beats):
-    "Hearts and deviations, a shorter record going round: (n, 1 + BEATS, numbers)."
+    "Hearts and deviations, the beats of a shorter record repeated: (n, 1 + BEATS, numbers)."
     codes = []
     for shapes, parts, _ in beats:
         z = flow.codec.encode(shapes[None], parts[None], torch.ones(1, len(parts), dtype=bool))[0]

@@ -1,4 +1,4 @@
-"""The figures of the sliders' card, measured anew: what each slider moves, what lies between records, and whether it jumps.
+"""The figures of the sliders' card, measured anew: what each slider moves, whether records between two are natural, and whether beats jump.
 
     python benchmarks/controls.py [effects walks jumps] [--save]
 

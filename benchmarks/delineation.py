@@ -19,5 +19,5 @@ for job, _ in jobs.values(): job(0)                                  # load, com
 for k in range(rounds):
     for name, (job, n) in jobs.items():
         start = time.perf_counter(); job(k % 16); seconds[name].append((time.perf_counter() - start)/n)
-print(f'{platform.machine()}, {os.cpu_count()} cores, one thread, {rounds} rounds, ms a record of 12 leads x 10 s')
+print(f'{platform.machine()}, {os.cpu_count()} cores, one thread, {rounds} rounds, ms per record of 12 leads x 10 s')
 for name, s in seconds.items(): print(f'{name:30}{1000*np.median(s):8.1f}   (10 to 90 %: {1000*np.quantile(s, .1):.1f} to {1000*np.quantile(s, .9):.1f})')

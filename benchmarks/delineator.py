@@ -3,8 +3,8 @@
     python benchmarks/delineator.py FOLDER [--save]
 
 FOLDER holds fold0.safetensors to fold4.safetensors of `nbs/training/00_delineator.ipynb`, each of which has not seen a fold
-of LUDB. The beats with a P, by rhythm, are found by the network that ships, in records of patients that it did not
-learn from: PTB-XL's folds 1 and 2, CinC 2021, and its sources. Folders ludb, ptbxl500, ptbxl_more500, cinc2021 and
+of LUDB. The beats with a P, by rhythm, are found by the network that ships, in records of patients outside its
+training set: PTB-XL's folds 1 and 2, CinC 2021, and its sources. Folders ludb, ptbxl500, ptbxl_more500, cinc2021 and
 cinc_more lie in DEEPSYNTHBODY_ECG. With --save the tables go to the card.
 """
 import ast
@@ -34,7 +34,7 @@ WITH_P = ('SR', 'STACH', '1AVB')
 
 
 def cross_validated(ludb, networks):
-    "One row a record, and a histogram of boundary errors."
+    "One row per record, and a histogram of boundary errors."
     table, signals, _ = read_ludb(ludb)
     fold = deal_folds(table.group)
     found = []
@@ -63,7 +63,7 @@ def told(folder):
 
 
 def beats_with_p(folder, network):
-    "One row a rhythm and collection: records, beats, and how many have a P, over all leads and in single ones."
+    "One row per rhythm and collection: records, beats, and how many have a P, over all leads and in single ones."
     folders = [Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500', 'cinc2021', 'cinc_more')]
     records = together(*folders, progress=False)
     names = records.table.index.astype(str)

@@ -11,7 +11,7 @@ from deepsynthbody_nb.generators.fast import fast_pulse2pulse
 from deepsynthbody_nb.generators.pulse2pulse import load_pulse2pulse, noise_stream
 import deepsynthbody_nb.cardiovascular.ecg as ecg
 
-N = 200                                                              # records a turn
+N = 200                                                              # records per turn
 
 
 def theirs(folder, threads):

@@ -1,10 +1,10 @@
-"""What synthetic scans of the eye and films of the chest are worth.
+"""Usefulness, fidelity and privacy of synthetic scans of the eye and films of the chest.
 
     python benchmarks/greys.py oct|chest usefulness|controls|fidelity|foveas|copies|attack|views|large|texture|league|first ... [--save]
 
-Scans lie in DEEPSYNTHBODY_IMAGES/oct/kermany, films in the folder nih_cxr14 of DEEPSYNTHBODY_CXR; patients are dealt by
-`training.grey_pictures`. Networks learn from the patients to learn from, or from synthetic pictures, and are judged on the
-patients to report on. With --save the tables go to the generator's card.
+Scans lie in DEEPSYNTHBODY_IMAGES/oct/kermany, films in the folder nih_cxr14 of DEEPSYNTHBODY_CXR; patients are divided by
+`training.grey_pictures`. Networks are trained on the patients for training, or on synthetic pictures, and are judged on the
+patients for the report. With --save the tables go to the generator's card.
 """
 import functools
 import os
@@ -36,8 +36,8 @@ CARDS = HERE.parent/'deepsynthbody_nb'/'weights'
 N = dict(oct=1600, chest=2000)  # synthetic pictures
 SEEDS = (0, 1, 2)
 STEPS = 600
-SIZE = 128  # of pictures for what judges them
-TAUGHT = 96  # of pictures for networks that are taught here
+SIZE = 128  # of pictures for the judging networks
+TAUGHT = 96  # of pictures for networks that are trained here
 DIAGNOSES = ('CNV', 'DME', 'DRUSEN', 'NORMAL')
 DRAWS = 2000  # of patients, for intervals
 
@@ -77,12 +77,12 @@ def synthetic(kind, n=None, seed=0, **settings):
 
 
 def small(x, size=SIZE):
-    "As what judges them takes them."
+    "Pictures as the judging networks take them."
     return x if x.shape[1] == size else to_bytes(resize(from_bytes(x, ('record', 'y', 'x')), size))
 
 
 def features(x):
-    "What EfficientNet-Lite0 sees of pictures; kept."
+    "EfficientNet-Lite0's features of pictures; kept."
     place = HERE.parent/'build'/'greys'/f'features-{kept.told(x)}.npy'
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def features(x):
 
 
 def by_network(kind, x, label, classes, asked, seed):
-    "Scores (n, classes) of a network that was taught afresh, or read again."
+    "Scores (n, classes) of a network that is trained afresh, or read again."
     x, number = small(x, TAUGHT), np.array([classes.index(one) for one in label])
     place = HERE.parent/'build'/'greys'/f'net-{kept.told(x, number, (seed, STEPS, TAUGHT))}.pt'
     flips = ('across',) if kind == 'oct' else ()
@@ -103,7 +103,7 @@ def by_network(kind, x, label, classes, asked, seed):
 
 
 def by_regression(kind, x, label, classes, asked, seed):
-    "Scores (n, classes) of a regression on features of a network that knows photographs."
+    "Scores (n, classes) of a regression on features of a network trained on photographs."
     fitted = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=500, class_weight='balanced'))
     fitted.fit(features(small(x)), [classes.index(one) for one in label])
     return fitted.predict_proba(features(small(asked)))
@@ -140,7 +140,7 @@ TASKS = dict(oct=('four classes', 'binary'), chest=('normal or abnormal',))
 
 
 def usefulness(kind):
-    "Learnt from real and from synthetic pictures, judged on real patients."
+    "Trained on real and on synthetic pictures, judged on real patients."
     x, table = real(kind)
     learn, report = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
     made, made_label = synthetic(kind)
@@ -177,7 +177,7 @@ def usefulness(kind):
 
 
 def controls(kind):
-    "How far one comes without the retina or the lungs: by the border's pixels, by the original size, by the view."
+    "Results without the retina or the lungs: from the border's pixels, the original size, or the view."
     x, table = real(kind)
     learn, report = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
     rim = np.concatenate([x[:, :8].mean(1), x[:, -8:].mean(1), x[:, :, :8].mean(2), x[:, :, -8:].mean(2)], 1)
@@ -212,7 +212,7 @@ def raw_scans(table):
 
 
 def fidelity(kind):
-    "Distances in the features of EfficientNet-Lite0, beside the patients to report on."
+    "Distances in the features of EfficientNet-Lite0, beside the patients for the report."
     x, table = real(kind)
     report, learn = (features(small(x[table.role == role])) for role in ('report', 'learn'))
     made = features(small(synthetic(kind)[0][:len(learn)]))
@@ -221,7 +221,7 @@ def fidelity(kind):
 
 
 def foveas(kind):
-    "What the two borders of the retina tell, real and synthetic, by diagnosis."
+    "Measures of the two borders of the retina, real and synthetic, by diagnosis."
     x, table = real('oct')
     report = (table.role == 'report').to_numpy()
     made, label = synthetic('oct')
@@ -240,7 +240,7 @@ def foveas(kind):
 
 
 def copies(kind):
-    "The nearest picture that was learnt from, in its mirrorings: of synthetic pictures, and of patients who were kept apart."
+    "The nearest training picture, in its mirrorings: of synthetic pictures, and of patients who were kept apart."
     from deepsynthbody_nb.evaluation.privacy import chance_limit
     from deepsynthbody_nb.evaluation.privacy import copies as nearest
     x, table = real(kind)
@@ -255,20 +255,20 @@ def copies(kind):
 
 
 def attack(kind):
-    "Who was learnt from? Membership attacks by patient, in the features of EfficientNet-Lite0."
+    "Which patients were in the training set? Membership attacks, in the features of EfficientNet-Lite0."
     from deepsynthbody_nb.evaluation.privacy import membership
     x, table = real(kind)
     learn, held = (np.flatnonzero(choice) for choice in (table.role == 'learn', table.role != 'learn'))
     patients = table.patient.to_numpy()
     found = membership(features(small(x[learn])), features(small(x[held])), features(small(synthetic(kind)[0])),
                        patients[learn], patients[held])
-    print(f'{found.members} patients who were learnt from, {found.others} who were not; told apart without synthetic '
+    print(f'{found.members} patients of the training set, {found.others} others; separated without synthetic '
           f'pictures: {found.differ:.3f}')
     return found.table.reset_index().round(4)
 
 
 def league(kind):
-    "Every method of explaining, on twins with and without the disease of which the shipped reader says so."
+    "Every method of explaining, on twins with and without the disease that the shipped reader reads correctly."
     from deepsynthbody_nb.classifiers import load_classifier
     from deepsynthbody_nb.xai.pictures import PICTURE_METHODS, picture_league, twin_scans
     model, rows = load_classifier('oct'), []
@@ -287,7 +287,7 @@ def league(kind):
 
 
 def views(kind):
-    "Normal or abnormal within one view: what is left when the view cannot tell."
+    "Normal or abnormal within one view, where the view carries no information."
     x, table = real('chest')
     learn, report = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
     made, made_label = synthetic('chest')
@@ -333,7 +333,7 @@ def patches(x, seed=0, each=40, side=32):
 
 
 def large(kind):
-    "Films of 1024 pixels beside real ones that were not learnt from: spectrum, patches, time."
+    "Films of 1024 pixels beside real ones outside the training set: spectrum, patches, time."
     import deepsynthbody_nb.respiratory.cxr as cxr
     from deepsynthbody_nb.catalogue.weights import shipped
     from deepsynthbody_nb.generators.larger_films import Larger, enlarged

@@ -1,4 +1,4 @@
-"""Standardisation across hospitals: what each method gains at a hospital that a network was not trained on, and costs.
+"""Standardisation across hospitals: the gains and losses of each method at a hospital that a network was not trained on.
 
     python benchmarks/harmonise.py endoscopy | children | hannover | oct [...] [--save]
 
@@ -6,7 +6,7 @@ A network is trained at one hospital and tested at another, before and after eac
 first. Strengths are chosen on patients of the other hospital who are not reported on. So is the method whose row says
 `chosen`; no row says so where leaving the pictures as they are was better. Folders endoscopy and oct lie in
 DEEPSYNTHBODY_IMAGES; nih_cxr14, pneumoniamnist28 and hannover_covid in DEEPSYNTHBODY_CXR. With --save the table goes to
-harmonise.csv, and the scores that chose to harmonise_choice.csv.
+harmonise.csv, and the scores behind the choices to harmonise_choice.csv.
 """
 import functools
 import os
@@ -38,7 +38,7 @@ FILMS = 128  # rows and columns of chest films and scans
 STEPS = 1500  # of the outliner
 FRAMES = 200  # for each role; the outliner is trained on all
 STRENGTHS = (.5, 1.)
-CHILDREN = 700  # films, drawn by lot
+CHILDREN = 700  # films, drawn at random
 
 
 class Field(NamedTuple):
@@ -118,7 +118,7 @@ def hannover():
 
 
 def other_device(image):
-    "Scans as a noisy device would show them: blurred, with speckle and a grey ground, by chance more or less."
+    "Scans as a noisy device would show them: blurred, with speckle and a grey ground, of random strength."
     from scipy.ndimage import gaussian_filter
     out = []
     for k, one in enumerate(image.values):
@@ -144,7 +144,7 @@ def oct():
 
 
 def frames(name, roles, most=None):
-    "Endoscopy frames without blocks and letters, of groups in these roles; `most` of each role, drawn by lot."
+    "Endoscopy frames without blocks and letters, of groups in these roles; `most` of each role, drawn at random."
     place = Path(os.environ['DEEPSYNTHBODY_IMAGES'], 'endoscopy', name)
     table = pd.read_csv(place/'items.csv').query('use == 1')
     role = dealt(table.group, shares=AT_HOME if name == 'kvasir_seg' else ELSEWHERE)

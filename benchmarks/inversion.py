@@ -1,4 +1,4 @@
-"""What an inversion does not reach, measured on real records: the table `reach.csv` of its card.
+"""Records that an inversion does not reach, among real ones: the table `reach.csv` of its card.
 
     python benchmarks/inversion.py [--save]
 

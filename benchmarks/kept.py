@@ -1,4 +1,4 @@
-"What took long, in build/, for the next run."
+"Results of long computations, kept in build/ for the next run."
 import hashlib
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def told(*parts):
 
 
 def network(place, empty, train):
-    "The network that `train` gives; one that was taught before is read into `empty` again."
+    "The network that `train` gives; one that was trained before is read into `empty` again."
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         torch.save(train().state_dict(), place)

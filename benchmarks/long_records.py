@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def write_day(folder, hours):
-    "Ten minutes of a synthetic heart at changing rates, again and again."
+    "Ten minutes of a synthetic heart at changing rates, repeated."
     from deepsynthbody_nb.cardiovascular import ecg
     from deepsynthbody_nb.signals.files import write
     from deepsynthbody_nb.signals.leads import as_ecg

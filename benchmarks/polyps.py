@@ -1,11 +1,11 @@
-"""What synthetic polyps are worth: usefulness, true masks, fidelity, copies.
+"""Figures of synthetic polyps: usefulness, true masks, fidelity, copies.
 
     python benchmarks/polyps.py usefulness [ARM ...] [--save]
     python benchmarks/polyps.py masks | fidelity | copies | choose | speed | league | attack | first [--save]
 
-Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES; frames are dealt by `training.frames.dealt`. Networks learn from
-the frames to learn from, or from synthetic pictures, and are judged on the frames to report on. `choose` tries settings
-of the sampler on the frames to choose by. With --save the tables go to the generator's card.
+Folders endoscopy/kvasir_seg and endoscopy/polypgen lie in DEEPSYNTHBODY_IMAGES; frames are divided by `training.frames.dealt`. Networks are
+trained on the frames for training, or on synthetic pictures, and judged on the frames for the report. `choose` tries
+settings of the sampler on the frames for choices. With --save the tables go to the generator's card.
 """
 import functools
 import os
@@ -53,7 +53,7 @@ def frames():
 
 @functools.cache
 def synthetic(n=N, seed=0, **settings):
-    "Synthetic pictures, asked for centres as they occur among the real frames: uint8, and masks."
+    "Synthetic pictures, with centres requested as they occur among the real frames: uint8, and masks."
     place = KEPT/f"pictures-{kept.told((CARD/'weights.safetensors').read_bytes(), (n, seed, settings))}.npz"
     if not place.exists():
         x = draw_pictures(load_flow(), n, seed, usual_requests('polyps', n, seed), **settings)
@@ -64,12 +64,12 @@ def synthetic(n=N, seed=0, **settings):
 
 
 def taught(x, y, seed):
-    "An outliner of these pictures and masks; one that was taught before is read again."
+    "An outliner of these pictures and masks; one that was trained before is read again."
     return kept.network(KEPT/f'outliner-{kept.told(x, y, (seed, STEPS))}.pt', Outliner(), lambda: train_outliner(x, y, seed, STEPS))
 
 
 def arms(images, masks, table, names):
-    "What a network learns from, by name of the arm."
+    "The training set of a network, by name of the arm."
     learn = np.flatnonzero(table.role == 'learn')
     few = np.random.default_rng(0).permutation(learn)[:50]
     real, fifty = (images[learn], masks[learn]), (images[few], masks[few])
@@ -77,7 +77,7 @@ def arms(images, masks, table, names):
     asked = np.array([own['centre'] == 'Kvasir' for own in usual_requests('polyps', N, 0)])
     kvasir = (table.set[learn] == 'kvasir_seg').to_numpy()
 
-    def both(own, often): # the real ones as often as said
+    def both(own, often): # the real ones as often as stated
         return tuple(np.concatenate([np.repeat(a, often, 0), b]) for a, b in zip(own, made, strict=True))
 
     def part(own, chosen):
@@ -92,7 +92,7 @@ def arms(images, masks, table, names):
 
 
 def usefulness(names):
-    "What networks that learn from each arm reach; the means said aloud are those of the frames to choose by."
+    "Results of networks trained on each arm; the printed means are those of the frames for choices."
     images, masks, table = frames()
     choose, test = (np.flatnonzero(table.role == role) for role in ('choose', 'report'))
     for name, (x, y) in arms(images, masks, table, names).items():
@@ -104,7 +104,7 @@ def usefulness(names):
 
 
 def judged_masks():
-    "Do networks that learnt from real frames agree with generated masks as they do with real ones?"
+    "Do networks trained on real frames agree with generated masks as they do with real ones?"
     images, masks, table = frames()
     learn, test = (np.flatnonzero(table.role == role) for role in ('learn', 'report'))
     made = tuple(a[:500] for a in synthetic())
@@ -120,7 +120,7 @@ def _seen(x):
 
 
 def beside_others():
-    "What else makes such pictures: a FastGAN kind, 1,306 pictures, and four from each of 15 real frames; uint8."
+    "Other sources of such pictures: a FastGAN kind, 1,306 pictures, and four from each of 15 real frames; uint8."
     from deepsynthbody_nb.digestive import gitract as gi
     images, masks, table = frames()
     gan = np.rint(gi.sample(int((table.role == 'learn').sum()), seed=0, generator='polyps_gan').image.values*255).astype('uint8')
@@ -148,8 +148,8 @@ def fidelity():
 
 
 def copies():
-    """Nearest frame that was learnt from, in pixels and features: of synthetic pictures, of held-back frames, and of frames
-    learnt from among those of other groups."""
+    """Nearest training frame, in pixels and features: of synthetic pictures, of held-back frames, and of training frames
+    among those of other groups."""
     images, _, table = frames()
     learn, group = images[table.role == 'learn'], table.group[table.role == 'learn'].to_numpy()
 
@@ -173,7 +173,7 @@ def copies():
 
 
 def choose():
-    "Settings of the sampler, by what a network learns from 1,000 pictures in 800 steps."
+    "Settings of the sampler, judged by a network trained on 1,000 pictures for 800 steps."
     images, masks, table = frames()
     test = np.flatnonzero(table.role == 'choose')
     for settings in (dict(guidance=1., steps=10), dict(guidance=1.5, steps=10), dict(guidance=2.5, steps=10)):
@@ -188,7 +188,7 @@ def choose():
 
 
 def speed():
-    "Pictures a second, one after the other and in sets."
+    "Pictures per second, one after the other and in sets."
     for n in (1, 4, 64):
         draw_pictures(load_flow(), n, 1)
         started = time.time()
@@ -197,7 +197,7 @@ def speed():
 
 
 def league():
-    "Every method of explaining, on 100 twins with and without polyp of which the classifier says so."
+    "Every method of explaining, on twins with and without polyp that the classifier reads correctly."
     from deepsynthbody_nb.classifiers import load_classifier
     from deepsynthbody_nb.xai.pictures import PICTURE_METHODS, picture_league, twin_pictures
     model, twins = load_classifier('polyp'), twin_pictures(200, seed=9)
@@ -213,13 +213,13 @@ def league():
 
 
 def attack():
-    "Whose frame was learnt from? Membership attacks by group of frames, in the features of EfficientNet-Lite0."
+    "Which groups were in the training set? Membership attacks by group, in the features of EfficientNet-Lite0."
     from deepsynthbody_nb.evaluation.privacy import membership
     images, _, table = frames()
     learn, held = (np.flatnonzero(choice) for choice in (table.role == 'learn', table.role != 'learn'))
     found = membership(_seen(images[learn]), _seen(images[held]), _seen(synthetic()[0]),
                        table.group[learn].to_numpy(), table.group[held].to_numpy())
-    print(f'{found.members} groups that were learnt from, {found.others} that were not; told apart without synthetic '
+    print(f'{found.members} groups of the training set, {found.others} others; separated without synthetic '
           f'pictures: {found.differ:.3f}')
     yield found.table.reset_index().round(4)
 

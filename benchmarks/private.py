@@ -1,8 +1,8 @@
-"""What differential privacy costs: median beats of PTB-XL, learnt with stronger and weaker promises.
+"""The price of differential privacy: median beats of PTB-XL, trained with stronger and weaker guarantees.
 
     python benchmarks/private.py [--save]
 
-1,000 patients are taught, the others are held back; five trainings each. Folders ptbxl500 and ptbxl_more500 lie in
+1,000 patients are for training, the others are held back; five trainings each. Folders ptbxl500 and ptbxl_more500 lie in
 DEEPSYNTHBODY_ECG.
 """
 import os
@@ -29,7 +29,7 @@ def at_100_hz(beats):
 
 
 def patients_of(folder):
-    "A median beat of each patient, in an order of chance."
+    "A median beat of each patient, in random order."
     found = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500')))
     beats = at_100_hz(median_beats(found.ecg))
     use = ~found.table.patient.duplicated().to_numpy() & ~np.isnan(beats.values).any((1, 2))

@@ -3,7 +3,7 @@
     python benchmarks/pulse.py
 
 The folder bidmc lies in DEEPSYNTHBODY_VITAL_SIGNS. Beats: those that the data set marks, within 0.1 s; every sample of
-the usable subjects. Respiratory rates: windows of 32 s with a reference that the data set calls sure.
+the usable subjects. Respiratory rates: windows of 32 s with a reference that the data set marks as reliable.
 """
 import os
 import time

@@ -1,14 +1,14 @@
-"""The scorecards of the generators: a report on each, on patients that none of them learnt from.
+"""The scorecards of the generators: a report on each, on patients outside their training sets.
 
     python benchmarks/scorecards.py [conditional normal ... polyps body sperm oct chest] [--save]
 
-`conditional` is asked for classes as they occur together, and judged beside patients with any finding. The others make
-normal hearts, and are judged beside patients who are called normal and nothing else; `normal` is the conditional
-generator, asked for such patients as they occur. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
+`conditional` gets requests for classes as they occur together, and is judged beside patients with any finding. The others
+make normal hearts, and are judged beside patients labelled normal and nothing else; `normal` is the conditional
+generator with requests for such patients as they occur. With --save the reports go to benchmarks/scorecards/, and figures onto the cards. Folders
 ptbxl500 and ptbxl_more500 lie in DEEPSYNTHBODY_ECG.
 
-`polyps`, `body`, `sperm`, `oct` and `chest` are judged beside what their own benchmarks keep apart, in the folders named there. For `sperm`
-that is a later part of the one video that it learnt from: it tells how well the pictures continue, and nothing of other men.
+`polyps`, `body`, `sperm`, `oct` and `chest` are judged beside the data that their own benchmarks keep apart, in the folders named there. For
+`sperm` that is a later part of the one video that it was trained on: it shows nothing about other men.
 """
 import os
 import sys
@@ -60,7 +60,7 @@ MADE = {
 
 
 def polyps():
-    "Frames of other examinations, the frames learnt from, and 1,000 pictures asked for as they occur."
+    "Frames of other examinations, the training frames, and 1,000 pictures requested as they occur."
     from polyps import frames, synthetic
     from xarray import Dataset
 
@@ -75,7 +75,7 @@ def polyps():
 
 
 def body():
-    "Three pieces of 70 s of each subject: the eight kept apart, and the 20 learnt from; and 60 bodies at their rates."
+    "Three pieces of 70 s of each subject: the eight kept apart, and the 20 for training; and 60 bodies at their rates."
     import xarray as xr
     from body import HELD as KEPT_APART
     from body import like
@@ -111,7 +111,7 @@ def sperm():
 
 
 def grey(kind):
-    "Scans or films of patients kept apart, those learnt from, and 1,000 synthetic ones, as they occur together; 128 x 128."
+    "Scans or films of patients kept apart, training ones, and 1,000 synthetic ones, as they occur together; 128 x 128."
     import greys
 
     from deepsynthbody_nb.generators.grey_flow import draw
@@ -135,7 +135,7 @@ OTHERS = dict(polyps=polyps, body=body, sperm=sperm, oct=lambda: grey('oct'), ch
 
 
 def judged(name, one, save):
-    "Say a report's verdicts; keep it, and its figures on the card."
+    "Print a report's verdicts; keep it, and its figures on the card."
     print(name, *(f"{axis}: {v['grade']}. {v['sentence']}" for axis, v in one.verdicts.items()), sep='\n  ')
     if save:
         (HERE/'scorecards').mkdir(exist_ok=True)

@@ -1,10 +1,10 @@
-"""What generated videos of sperm cells are worth: paths, pictures, and a detector that learns from them.
+"""Figures of generated videos of sperm cells: paths, pictures, and a detector trained on them.
 
     python benchmarks/sperm.py train | motion | detector | tracking | consistency | speed [--save]
 
-Folders sperm/visem11 and sperm/visem_tracks (VISEM-Tracking) lie in DEEPSYNTHBODY_SPERM. Paths learn from ten men;
-five are kept apart. Pictures are of one man: the first 13 s are learnt from, those after 13.8 s judge. With --save the
-tables go to the generator's card.
+Folders sperm/visem11 and sperm/visem_tracks (VISEM-Tracking) lie in DEEPSYNTHBODY_SPERM. Paths are trained on ten men;
+five are kept apart. Pictures are of one man: the first 13 s are for training, those after 13.8 s for testing. With --save
+the tables go to the generator's card.
 """
 import functools
 import os
@@ -113,13 +113,13 @@ def sprites(n=165, seed=0):
 
 
 def taught(x, heads, seed):
-    "A finder of these pictures and heads; one that was taught before is read again."
+    "A finder of these pictures and heads; one that was trained before is read again."
     place = KEPT/f'finder-{kept.told(x, np.concatenate(heads), bytes([seed]))}.pt'
     return kept.network(place, CellFinder(), lambda: train_finder(x, heads, seed=seed))
 
 
 def detector():
-    "Networks that learn from real pictures, generated ones, or sprites, on the last pictures of the real video."
+    "Networks trained on real pictures, generated ones, or sprites, on the last pictures of the real video."
     pictures, boxes = video()
     shown, judged = pictures/np.float32(255), JUDGE[::4]
     true = boxes[boxes.frame.isin(judged)].assign(frame=lambda t: t.frame.map({k: i for i, k in enumerate(judged)}))
@@ -152,7 +152,7 @@ def tracking():
 
 
 def of_men(tables, per_second):
-    "Of each man: cells in view, the share of stretches that swim, and speed, linearity and turning of these."
+    "For each man: cells in view, the share of stretches that swim, and speed, linearity and turning of these."
     for name, own in tables:
         rows = np.array([swim_of(path) for path in stretches(own, per_second)]).reshape(-1, 3)
         fast = rows[rows[:, 0] > MOTILE]
@@ -162,7 +162,7 @@ def of_men(tables, per_second):
 
 
 def motion():
-    "Generated men beside those learnt from and those kept apart."
+    "Generated men beside those of the training set and those kept apart."
     tracks, held = men()
     real = pd.DataFrame(of_men(tracks.items(), 50))
     real['group'] = np.where(real.man.isin(held), 'kept apart', 'learnt from')

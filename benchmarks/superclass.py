@@ -2,8 +2,8 @@
 
     python benchmarks/superclass.py [--save]
 
-Macro-AUROC on patients that were not taught: in the first three of the five folds of `nbs/training/03_classifier.ipynb`, an
-hour of one core. Pre-training on generated ECGs is judged on the patients whom the generator never saw. Folders
+Macro-AUROC on patients outside the training set: in the first three of the five folds of `nbs/training/03_classifier.ipynb`, an
+hour of one core. Pre-training on generated ECGs is judged on the patients that the generator never saw. Folders
 ptbxl500, ptbxl_more500, ptbxl_more100, cinc2021 and cinc_more lie in DEEPSYNTHBODY_ECG. With --save the table goes to the card.
 """
 import os
@@ -29,7 +29,7 @@ CLASSES, FOLDS = list(SUPERCLASSES), (0, 1, 2)
 
 
 def cropped(x, generator):
-    "What `augment` gives, without disturbing anything."
+    "The output of `augment` without any change."
     begin = torch.randint(x.shape[2] - classifier.CROP, (len(x),), generator=generator)
     at = begin[:, None] + torch.arange(classifier.CROP)
     return x.gather(2, at[:, None].expand(-1, x.shape[1], -1)), torch.ones(len(x))
@@ -70,7 +70,7 @@ def left_out(signals, labels, folds):
 
 
 def pretrained(signals, labels, table, folder):
-    "The folds 0 to 2 of the conditional generator are asked; all other patients are taught."
+    "The folds 0 to 2 of the conditional generator are for testing; all other patients are for training."
     records = together(*(Path(folder)/name for name in ('ptbxl500', 'ptbxl_more500', 'cinc2021', 'cinc_more')))
     fold = dict(zip(records.table.patient.astype(str), ptbxl_folds(records.table), strict=True))
     held = np.array([fold.get(patient, -1) in (0, 1, 2) for patient in table.patient.astype(str)])

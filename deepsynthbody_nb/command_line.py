@@ -1,4 +1,4 @@
-"""What one would put into a shell script, from one ECG to a whole set, a training and a report.
+"""Commands for shell scripts, from one ECG to a whole set, a training and a report.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/command_line.html.md"""
 
@@ -29,7 +29,7 @@ def generate(
     sex:str=None, # female or male
     age:float=None, # years
     heart_rate:float=None, # bpm
-    requests:str=None, # whatever the generator takes, as JSON such as '{"qrs_ms": 150}', or 'as in real records'
+    requests:str=None, # anything the generator takes, as JSON such as '{"qrs_ms": 150}', or 'as in real records'
 ):
     "Make synthetic ECGs"
     import deepsynthbody_nb.cardiovascular.ecg as ecg
@@ -114,7 +114,7 @@ def convert(
     target:str, # file to write, whose suffix decides the format; or a folder
     leads:int=None, # 8 or 12; as recorded if not given
     format:str=None, # of the files in a folder: asc, wfdb, mat, csv, npy, edf or dicom; wfdb if not given
-    keep_identity:bool=False, # carry on name, number and dates, where both formats hold them
+    keep_identity:bool=False, # keep name, number and dates, where both formats hold them
 ):
     "Convert ECGs to another format, one file or a whole folder, and to 8 or 12 leads"
     from deepsynthbody_nb.signals.conversion import converted
@@ -146,7 +146,7 @@ def download(
     folder:str, # where to keep it
     records:int=None, # only the first so many records
 ):
-    "Fetch a public ECG collection from PhysioNet, checked, going on where it stopped"
+    "Fetch a public ECG collection from PhysioNet, checked; run again to continue where it stopped"
     from deepsynthbody_nb.signals.download import download
 
     print(f"{len(download(name, folder, records))} records in {folder}")
@@ -214,7 +214,7 @@ def verify(
     bad = verify(folder, records, generator)
     if len(bad):
         raise ValueError(
-            f"{folder}: {len(bad)} records are not what the manifest says; record {bad.index[0]} {bad.problem.iloc[0]}"
+            f"{folder}: {len(bad)} records differ from the manifest; record {bad.index[0]} {bad.problem.iloc[0]}"
         )
     print(f"{folder}: as its manifest says")
 
@@ -222,18 +222,18 @@ def train(
     folder:str, # of the run, new or to be resumed
     records:str=None, # folder with ECG files, or Zarr store; not needed to resume
     model:str=None, # card of the generator to train: its name, or a folder; the conditional one if not given
-    table:str=None, # CSV of what is known of the records
+    table:str=None, # CSV of what is known about the records
     steps:int=None, # of the training
-    batch:int=None, # records a step
-    seed:int=0, # of all chance
+    batch:int=None, # records per step
+    seed:int=0, # of all random numbers
     devices:int=1, # processes on a machine
     nodes:int=1, # machines: each runs the command, the others with --resume, MASTER_ADDR, MASTER_PORT and NODE_RANK set
     accelerator:str='auto', # auto, cpu, cuda, mps
     precision:str='32-true', # 32-true, 64-true or bf16-mixed
     tracking:str='local', # MLflow: local (a file beside the run's folder), a server's address, or none
-    resume:bool=False, # go on with a run that was paused, stopped or killed
+    resume:bool=False, # continue a run that was paused, stopped or killed
 ):
-    "Train a generator on your own ECGs, or go on"
+    "Train a generator on your own ECGs, or continue a training"
     import subprocess
 
     from deepsynthbody_nb.generators.flow import CARD
@@ -241,7 +241,7 @@ def train(
 
     if not resume:
         if records is None:
-            raise ValueError("train needs the folder of records; or pass --resume to go on with a run")
+            raise ValueError("train needs the folder of records; or pass --resume to continue a run")
         chosen = {k: v for k, v in dict(steps=steps, batch=batch).items() if v is not None}
         plan_run(
             folder,
@@ -271,12 +271,12 @@ def evaluate(
     synthetic:str, # synthetic records, likewise
     train:str=None, # the records trained on, likewise; without them privacy cannot be judged
     out:str='report.html', # also -o: .html, .json or .parquet
-    table:str=None, # CSV of what is known of the real records: record, patient, and superclass or a column per class
+    table:str=None, # CSV of what is known about the real records: record, patient, and superclass or a column per class
     synthetic_table:str=None, # likewise, of the synthetic ones
     train_table:str=None, # likewise, of those trained on: record and patient
     cache:str=None, # folder in which features are kept for the next time
     card:str=None, # folder of a generator, whose card.toml gets the figures
-    seed:int=0, # of all chance
+    seed:int=0, # of all random numbers
 ):
     "Is a synthetic set any good? Fidelity, coverage, usefulness and privacy in one report"
     from deepsynthbody_nb.evaluation import report
@@ -310,7 +310,7 @@ def evaluate(
         print(f"written: {write_measured(card, found, command)}")
 
 def _evaluated(source, table):
-    "Records of a folder, and what is known of them or None."
+    "Records of a folder, and what is known about them or None."
     from deepsynthbody_nb.evaluation.features import read_picture_folder
     from deepsynthbody_nb.training.records import read_records
 
@@ -391,4 +391,4 @@ def main(
 def _usage():
     lines = '\n'.join(f'  {name:10}{f.__doc__}' for name, f in COMMANDS.items())
     return ("usage: deepsynthbody COMMAND ...\n\nSynthetic medical data, from the command line.\n\n"
-            f"{lines}\n\ndeepsynthbody COMMAND --help tells more.")
+            f"{lines}\n\ndeepsynthbody COMMAND --help shows more.")

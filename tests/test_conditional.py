@@ -59,7 +59,7 @@ def test_fibrillation_is_irregular_and_noise_can_be_left_out():
 
 @pytest.mark.parametrize('condition, said', [
     (dict(superclass=['AF']), "unknown superclass 'AF'"), (dict(heart_rate_bpm=300), 'between 30 and 160'), (dict(heart_rate_bpm=float('nan')), 'between 30 and 160'), (dict(age='old'), 'age must be'),
-    (dict(sex='x'), "'female' or 'male'"), (dict(height=2), "cannot ask for 'height'"), (['MI'], 'has 1 entries for 2 records'), ('MI', 'is a dict'), (dict(heart_rate_bpm=150, qt_ms=450), 'do not fit between beats at 150 bpm'),
+    (dict(sex='x'), "'female' or 'male'"), (dict(height=2), "cannot request 'height'"), (['MI'], 'has 1 entries for 2 records'), ('MI', 'is a dict'), (dict(heart_rate_bpm=150, qt_ms=450), 'do not fit between beats at 150 bpm'),
     (dict(rhythm='atrial fibrillation', pr_ms=150), 'has no P waves'), (dict(rhythm='flutter'), "rhythm must be 'sinus' or"), (dict(noise='loud'), 'noise must be')])
 def test_what_cannot_be_asked(condition, said):
     with pytest.raises(ValueError, match=said): ecg.sample(2, generator='conditional', condition=condition)

@@ -202,7 +202,7 @@ def test_p_and_t_belong_to_their_beat(x, method):
 
 def test_drawing_asks_which_record(x):
     marks = delineate(x)
-    with pytest.raises(ValueError, match='say which one with record='): draw_waves(x[0].drop_vars('record').sel(lead=['II']), marks)
+    with pytest.raises(ValueError, match='choose one with record='): draw_waves(x[0].drop_vars('record').sel(lead=['II']), marks)
     assert len(draw_waves(x[1].sel(lead=['II']), marks).axes[0].lines) < 60
 
 

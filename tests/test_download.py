@@ -71,5 +71,5 @@ def test_a_publisher_that_does_not_answer(publisher, tmp_path):
     url = wfdb_download.config.db_index_url
     wfdb_download.config.db_index_url = 'http://127.0.0.1:9/'               # the discard port: nobody listens
     try:
-        with pytest.raises(ConnectionError, match='could not be fetched .*goes on where this one stopped'): download('ludb', tmp_path, progress=False)
+        with pytest.raises(ConnectionError, match='could not be fetched .*continues where it stopped'): download('ludb', tmp_path, progress=False)
     finally: wfdb_download.config.db_index_url = url

@@ -93,7 +93,7 @@ def test_what_is_refused(fresh):
         with pytest.raises(ValueError, match="unknown finding 'fever'; known are st_elevation, wide_qrs, missing_p, tall_t, deep_q"): call()
     with pytest.raises(ValueError, match="record 3: no beat with T was found, which 'tall_t' needs"): plant(x, 'tall_t', marks[~(marks.record.eq(3) & marks.wave.eq('T'))], seed=1)
     with pytest.raises(ValueError, match="no beat with QRS was found"): plant(0*x[0], 'deep_q', seed=1)
-    with pytest.raises(ValueError, match='taught; take another'): score_method('random', n=4, seed=TRAINING['seed'])
+    with pytest.raises(ValueError, match='trained on; use another'): score_method('random', n=4, seed=TRAINING['seed'])
 
 
 def test_the_table_that_ships():

@@ -69,14 +69,14 @@ def test_softmax_probabilities_and_thinned_rates(x):
 
 
 @pytest.mark.parametrize('build, says', [
-    (lambda x: declared(nn.Conv1d(12, 2, 5)), r'does not say its classes and rate; say it once, such as declared\(network, classes='),
+    (lambda x: declared(nn.Conv1d(12, 2, 5)), r'does not state its classes and rate; declare it once, such as declared\(network, classes='),
     (lambda x: declared(network(classes='ab', leads=12, rate=500)), 'first layer takes 8 leads, and 12 are declared'),
     (lambda x: declared(network(classes='ab', leads=8, rate=0)), 'rate is a positive number'),
     (lambda x: declared(network(classes='ab', leads=8, rate=500), output='relu'), "unknown output 'relu'"),
     (lambda x: declared(network(classes='abc', leads=8, rate=500)).predict_proba(x), 'gives 2 numbers per record, and 3 classes are named'),
     (lambda x: declared(network(classes='ab', leads=8, rate=300)).predict_proba(x), 'the ECG has 500 Hz; this network takes 300 Hz'),
     (lambda x: attribute(network(), x, 0), 'first layer takes 8 leads, and this ECG has 12'),
-    (lambda x: SaliencyExplorer(x, model=network()), 'does not say its classes'),
+    (lambda x: SaliencyExplorer(x, model=network()), 'does not state its classes'),
     (lambda x: SaliencyExplorer(x, model=Answers(lambda y: (y, y), classes='ab', leads=8, rate=500)), 'returned a tuple'),
     (lambda x: SaliencyExplorer(x, model=Answers(lambda y: dict(logits=y), classes='ab', leads=8, rate=500)), 'returned a dict'),
 ])

@@ -136,7 +136,7 @@ def test_the_command_writes_a_page_that_needs_nothing_else(ecgs, tmp_path, capsy
     measured = tomllib.loads(card.read_text())['measured']
     assert measured['privacy'] == 'fail' and measured['command'].startswith('deepsynthbody evaluate')
     text, said = page.read_text(), capsys.readouterr().out
-    assert 'privacy: fail' in said and 'copies of records handed in as real' in said     # eight are in both
+    assert 'privacy: fail' in said and 'copies of records passed as real' in said     # eight are in both
     assert 'data:image/png;base64' in text and '<script' not in text and 'src=\'http' not in text
 
 

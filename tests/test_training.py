@@ -95,7 +95,7 @@ def test_few_records_are_enough(n):
 
 def test_what_cannot_be_learnt_from_is_named(tmp_path):
     x = ecg.sample(3, seed=0)
-    with pytest.raises(ValueError, match='has no ECG to learn from'): read_records(tmp_path, progress=False)
+    with pytest.raises(ValueError, match='has no ECG to train on'): read_records(tmp_path, progress=False)
     with pytest.raises(FileNotFoundError, match='there is no such folder'): read_records(tmp_path/'none', progress=False)
     gap = x.copy(); gap[1, 3, 7] = np.nan
     with pytest.raises(ValueError, match="record '1': has NaN"): read_records(gap, progress=False)
@@ -113,7 +113,7 @@ def test_what_cannot_be_learnt_from_is_named(tmp_path):
 
 
 def test_bad_plans_are_one_sentence(tmp_path, records, capsys):
-    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--precision', '16-mixed'], "unknown precision '16-mixed'"), (['--tracking', 'somewhere'], 'tracking must be'), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be dealt to 3 processes')):
+    for words, said in ((['--model', 'stylegan'], "unknown model 'stylegan'"), (['--steps', '0'], 'steps must be'), (['--precision', '16-mixed'], "unknown precision '16-mixed'"), (['--tracking', 'somewhere'], 'tracking must be'), (['--devices', '3', '--model', 'small', '--accelerator', 'cpu', '--batch', '4', '--steps', '1'], 'cannot be divided equally among 3 processes')):
         assert main(['train', str(tmp_path/words[1]), '--records', str(records), *words]) == 2 and said in capsys.readouterr().err
     run = plan_run(tmp_path/'changed', 'small', records, **SMALL | dict(steps=1))
     train(run.folder, say=lambda *a: None)

@@ -39,7 +39,7 @@ def test_in_jupyterlab(lab, there, tell):
     page, bench = notebook.page, Bench(notebook.page)
     page.set_viewport_size(dict(width=1280, height=1500))
     bench.button('Start').wait_for(timeout=90_000)
-    bench.button('Start').click(); bench.says('say first where the records are')
+    bench.button('Start').click(); bench.says('fill in where the records are')
     bench.fill('Records', there/'nowhere'); bench.button('Preview').click(); bench.says('there is no such folder')
     bench.shot('bench_wrong')
     bench.fill('Records', there/'records'); bench.button('Preview').click(); bench.says('4 records')

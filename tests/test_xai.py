@@ -76,7 +76,7 @@ def test_one_function_joins(x, model):
     def size(values, task): return values.abs()
     assert attribute(model, x, 'MI', size).attrs['method'] == 'size'
     def short(values, task): return values[..., :10]
-    with pytest.raises(ValueError, match='one number a sample'): attribute(model, x, 'MI', short)
+    with pytest.raises(ValueError, match='one number per sample'): attribute(model, x, 'MI', short)
     def broken(values, task): return values*float('nan')
     with pytest.raises(ValueError, match='not finite'): attribute(model, x, 'MI', broken)
 

@@ -23,7 +23,7 @@ from .sets import label_table, missing_groups, read_manifest
 class ECGSet(torch.utils.data.Dataset):
     """The records of a set: float32 tensors (lead, time), mV; with targets, pairs of such a tensor and its targets.
 
-    `target_names` says what the columns of the targets are."""
+    `target_names` holds the names of the targets' columns."""
     def __init__(self,
         folder, # Of a set as `make_set` made it; or a file, store or folder that `read` opens
         targets=(), # Names of measures (of a set made with measures=True) or of requests
@@ -58,7 +58,7 @@ class ECGSet(torch.utils.data.Dataset):
         return table
 
     def _open_files(self):
-        "Other files; returns what they say was requested."
+        "Other files; returns the requests that they state."
         self.own, path = None, self.folder
         if path.is_dir() and (path/'records.csv').exists():
             names = pd.read_csv(path/'records.csv', dtype=str)['record']

@@ -1,4 +1,4 @@
-"""Sets as Zarr, WFDB, text or PNG, written group by group: a set is whole when all its groups are.
+"""Sets as Zarr, WFDB, text or PNG, written group by group; a set is complete when all its groups are.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/formats.html.md"""
 
@@ -162,10 +162,10 @@ class Part:
         "Before the first group."
 
     def finish(self):
-        "Behind the last group."
+        "After the last group."
 
     def sweep(self):
-        "Take away what is not complete."
+        "Remove what is not complete."
         sweep(self.folder, self.under_way)
 
 class Arrays(Part):
@@ -230,7 +230,7 @@ class Arrays(Part):
         rows = slice(group*GROUP, (group + 1)*GROUP)
         return {name: array[rows] for name, array in self._arrays().items()}
 
-    def look(self, group): # the records, or in words why there is none
+    def look(self, group): # the records, or a text that says why there are none
         n = len(self.own.ids(group))
         if not self.has(group):
             return ['is missing']*n
@@ -274,7 +274,7 @@ class _Files(Part):
         ones = [self.read_one(i) for i in self.own.ids(group)]
         return {v.name: np.stack([one[v.name] for one in ones]) for v in self.own.variables}
 
-    def look(self, group): # the records, or in words why there is none
+    def look(self, group): # the records, or a text that says why there are none
         found = []
         for i in self.own.ids(group):
             try:
@@ -310,7 +310,7 @@ class Waveforms(_Signals):
     kinds = ('ecg', 'body')
 
     @property
-    def suffixes(self): # the header last: where it is seen, the signal is there
+    def suffixes(self): # the header last: if it is there, the signal is too
         return BODY_FILES if self.own.kind == 'body' else ('.dat', '.hea')
 
     def write_one(self, aside, i, x, kept):
@@ -354,7 +354,7 @@ ARRAYS = {'zarr': Arrays, 'wfdb': Waveforms, 'asc': Texts, 'png': Pictures}
 def label_lines(
     own:Set,
 )->list: # Lines of labels.csv, the head first; empty if the generator takes no requests
-    "What was requested of each record, and where it comes from."
+    "The request for each record, and where it comes from."
     import pandas as pd
     if not own.card.takes:
         return []

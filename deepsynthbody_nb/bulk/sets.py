@@ -1,4 +1,4 @@
-"""Sets of any size from any generator: fast, on all cores or machines, and none the worse for being interrupted.
+"""Sets of any size from any generator: fast, on all cores or machines, and continued after an interruption.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/bulk/sets.html.md"""
 
@@ -63,7 +63,7 @@ def missing_groups(folder, own:Set)->list: # numbers of groups
     return [g for g in own.groups if not all(part.has(g) for part in _parts(folder, own))]
 
 def label_table(own:Set)->pd.DataFrame: # indexed by record
-    "What was requested of each record of a set."
+    "The request for each record of a set."
     return pd.DataFrame(request_table(own.card, own.requests(own.ids())), index=pd.Index(own.ids(), name='record'))
 
 # %% ../../nbs/bulk/01_sets.ipynb #25317fce
@@ -220,7 +220,7 @@ def make_set(
         missing = missing_groups(folder, own)
         _keep_all(executor, width, folder.absolute(), own, missing, progress)
         if not all(part.has(g) for g in missing for part in parts):
-            raise OSError(f"{folder}: what the workers made is not here; they must see the same folder under the "
+            raise OSError(f"{folder}: the workers' files are not here; they must see the same folder under the "
                           "same name")
         for part in parts:
             part.sweep()
@@ -270,7 +270,7 @@ def _check_set(own, engine):
             raise ImportError(f"{what} needs {needed}; pip install 'deepsynthbody_nb[bulk]' brings it")
 
 def _begin(folder, own):
-    "Write down what the set is, or compare it with what was written down."
+    "Write the manifest, or compare it with the one that is there."
     sweep(folder, '.writing-*')
     path, ours = folder/'manifest.json', _manifest(own)
     if path.exists():
@@ -292,7 +292,7 @@ def _cores():
 
 # %% ../../nbs/bulk/01_sets.ipynb #77de6d5d
 def _keep_all(executor, width, folder, own, groups, progress):
-    "Hand out the groups, a few ahead; the first failure ends it, once what is under way is done."
+    "Hand out the groups, a few ahead; a failure ends it once the groups in work are done."
     from tqdm.auto import tqdm
     under_way = set()
     done_before = own.records - sum(len(own.ids(g)) for g in groups)
@@ -322,7 +322,7 @@ def _executor(engine, workers, scheduler=None, progress=False):
             raise ConnectionError(f"the Dask scheduler {client.scheduler.address} has no workers; start some, "
                                   f"such as: dask worker {client.scheduler.address}")
         if progress and client.dashboard_link:
-            print(f'what the workers do: {client.dashboard_link}')
+            print(f'progress of the workers: {client.dashboard_link}')
         try:
             yield pool, max(workers, sum(client.nthreads().values()))
         except (KilledWorker, CancelledError) as e:
@@ -351,7 +351,7 @@ def _cluster(workers, scheduler):
 
 @contextlib.contextmanager
 def _locked(folder):
-    "Hold the set for this process; the system lets go of it when the process ends, however it ends."
+    "Lock the set for this process; the system releases the lock when the process ends, however it ends."
     from filelock import FileLock, Timeout
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: cannot be written to; choose a folder of your own")
@@ -364,7 +364,7 @@ def _locked(folder):
     try:
         yield
     finally:
-        lock.release()                       # the empty file stays: taking it away could take another's
+        lock.release()                       # the empty file stays: removing it could remove another's
 
 @contextlib.contextmanager
 def _plainly(folder):
@@ -413,7 +413,7 @@ def _problems(folder, own, group):
     return found or unmeasured
 
 def _difference(own, there, made):
-    "What sets the kept numbers of a record apart from those made again; '' if nothing does."
+    "How the kept numbers of a record differ from those made again; '' if they do not."
     for variable in own.variables:
         kept, again = there[variable.name], made[variable.name]
         if kept.shape != again.shape:
@@ -424,7 +424,7 @@ def _difference(own, there, made):
     return ''
 
 def _label_problems(folder, own):
-    "Records whose line of labels.csv is not what was requested."
+    "Records whose line of labels.csv does not match the request."
     ours = label_lines(own)
     if not ours:
         return []

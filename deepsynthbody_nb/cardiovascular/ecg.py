@@ -1,4 +1,4 @@
-"""The door to synthetic ECGs: make them, steer them, walk between them, find your own.
+"""The door to synthetic ECGs: make them, steer them, walk between them, or start from your own record.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/ecg.html.md"""
 
@@ -43,7 +43,7 @@ def sample(
     generator='pulse2pulse', # Which generator: name, or folder with a card.toml
     condition=None, # What to request, if it takes it: a dict for all, one for each, or 'as in real records'
 )->xr.DataArray: # Dims (record, lead, time), mV
-    "Make synthetic ECGs as an array; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Make synthetic ECGs as an array; raises `ValueError` naming a wrong argument and what would be right."
     names = _leads(leads, generator)
     return to_leads(door.sample(n, seed=seed, device=device, generator=generator, condition=condition), names)
 
@@ -62,7 +62,7 @@ def generate(
     batch_size:int=None, # Records held in memory at once; the records do not depend on it
     progress:bool=True, # Show a progress bar for more than ten records?
 )->list[Path]: # Paths written, one per record (for WFDB the header)
-    """Make synthetic ECGs as files `out_dir/ID.SUFFIX`. Each file appears under its name when it is complete.
+    """Make synthetic ECGs as files `out_dir/ID.SUFFIX`, each written under a temporary name until complete.
 
     Raises `ValueError` naming the argument that is wrong, `NotADirectoryError` or `PermissionError` naming a folder
     that cannot be used."""
@@ -166,9 +166,9 @@ def invert(
 ): # `latent.bottleneck.Latent`, as many records
     """Find the latents whose ECGs are nearest to the given ones.
 
-    Warns of what the generator does not reach, and of records that do not last 10 s: of longer ones the first 10 s
-    are used, of shorter ones the whole beats are repeated. Raises `ValueError` for missing leads or samples, or a rate
-    under 100 Hz."""
+    Warns of records that the generator does not reach, and of those that do not last 10 s: of longer ones the first
+    10 s are used, of shorter ones the whole beats are repeated. Raises `ValueError` for missing leads or samples, or a
+    rate under 100 Hz."""
     seed = whole('seed', seed, 0)
     from deepsynthbody_nb.latent.inversion import invert
     return invert(x, seed)
@@ -181,9 +181,9 @@ def complete(
     seed:int=None, # Of the answers; drawn and noted in `attrs` if not given
     seconds:float=None, # To last so long; as long as it is if not given
     leads=12, # 8, 12, or lead names
-    condition=None, # What else is known of the heart, as in `sample`; only for lost time
-)->xr.DataArray: # Dims (record, lead, time), mV: an answer each, marked as synthetic; given samples stay as they are
-    """Fill in what is missing of an ECG: other leads, lost stretches, the seconds behind it.
+    condition=None, # What else is known about the heart, as in `sample`; only for lost time
+)->xr.DataArray: # Dims (record, lead, time), mV: one per answer, marked as synthetic; given samples stay as they are
+    """Fill in the missing parts of an ECG: other leads, lost stretches, the seconds after it.
 
     Raises `ValueError` for another rate, no usable lead, a gap that other leads do not share, and where there is no
     stretch of 2 s with a whole beat."""

@@ -49,7 +49,7 @@ def sample(
     leads=8, # Of the ECG: 8, 12, or lead names
     generator='body', # Which generator: name, or folder with a card.toml
 )->xr.Dataset: # ecg (record, lead, time), mV; ppg, respiration, beat, pulse (record, time)
-    "Bodies as arrays; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Bodies as arrays; raises `ValueError` naming a wrong argument and what would be right."
     n, seed, names = whole('n', n, 0), seed_or_drawn(seed), lead_names(leads)
     card, each = _checked(n, seconds, rate, condition, generator)
     x = _drawn(card, seed, 0, each or [{}], seconds, rate, names).isel(record=slice(n))
@@ -103,7 +103,7 @@ def from_ecg(
     card, each = door.card(generator), one_each(condition, x.sizes['record'])
     check_requests(card, each)
     if bad := [name for request in each for name in request if name != 'stiffness']:
-        raise ValueError(f"of a pulse for an ECG only stiffness can be asked; {bad[0]} is what the ECG says")
+        raise ValueError(f"for a given ECG only stiffness can be requested; {bad[0]} follows from the ECG")
     have = list(x.lead.values)
     lead = one_of('lead', lead, have) if lead else 'II' if 'II' in have else have[0]
     time, found = x.time.values - float(x.time[0]), []
@@ -111,7 +111,7 @@ def from_ecg(
         at, heights = r_peaks(x.sel(lead=lead).values[k], rate)
         if len(at) < 5:
             raise ValueError(f"record {x.record.values[k]}: {len(at)} R peaks were found in lead {lead}; "
-                             "a pulse takes at least five")
+                             "a pulse needs at least five")
         breath = breath_in_heights(at, heights, float(time[-1])) if len(at) >= 8 else None
         found.append(follow(at - .04, breath, time, request, seed, k, card))
     parts = {name: (('record', 'time'), np.stack([one[name] for one in found])) for name in found[0]}

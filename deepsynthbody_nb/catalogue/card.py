@@ -49,7 +49,7 @@ def _from_file(path):
 # %% ../../nbs/catalogue/00_card.ipynb #c9787a6b
 @dataclass(frozen=True)
 class Card:
-    "What is known of one generator, or of another part with weights; made by `read_card`."
+    "What is known about one generator, or about another part with weights; made by `read_card`."
     name: str
     folder: Path                     # where the card lies
     about: str = ''                  # one sentence
@@ -101,7 +101,7 @@ class Card:
     def steering(self): # `Steering`
         "How the generator's records are moved by named controls; raises `ValueError` if it has none."
         if not self.controls:
-            requests = '; ask it by condition=, as in sample' if self.takes else ''
+            requests = '; pass condition= to sample instead' if self.takes else ''
             raise ValueError(f"the generator {self.name!r} has no named controls{requests}")
         return self.function('controls')(self)
 
@@ -147,7 +147,7 @@ def _check_generator(path, card):
             raise ValueError(f"{path}: [takes] {name} must be a list of names or a range [low, high]; got {allowed!r}")
 
 def is_range(
-    allowed, # What a card's [takes] says of one request
+    allowed, # A card's [takes] for one request
 )->bool:
     "Is it a range of numbers (and not a list of names)?"
     numbers = isinstance(allowed, list) and len(allowed) == 2 and all(isinstance(a, (int, float)) for a in allowed)

@@ -56,7 +56,7 @@ def check_requests(
 def _check_one(card, name, value):
     "Raise if one value is not among the names, or not in the range, that the card gives."
     if name not in card.takes:
-        raise ValueError(f"a condition of {card.name!r} cannot ask for {name!r}; known are {', '.join(card.takes)}")
+        raise ValueError(f"a condition of {card.name!r} cannot request {name!r}; known are {', '.join(card.takes)}")
     allowed = card.takes[name]
     if is_range(allowed):
         between(name, value, *allowed, why=', where there were records to train on')
@@ -142,7 +142,7 @@ class Door:
         generator=None, condition=None, # As in `sample`
         batch_size:int=32, # Records held in memory at once; the records do not depend on it
     ): # Iterator of DataArray or Dataset
-        "Records batch by batch. Everything is checked at once, and drawn when it is its turn."
+        "Records batch by batch. Arguments are checked at once; each batch is drawn when it is needed."
         from deepsynthbody_nb.records.devices import torch_device
         card, device = self.card(generator), torch_device(device)
         usual = isinstance(condition, str) and condition == USUAL
@@ -158,9 +158,9 @@ class Door:
         seed:int=None, # Seed of the noise; drawn and noted in `attrs` if not given
         device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
         generator=None, # Which one, as in `card`
-        condition=None, # What to ask for: a dict for all records, one for each, or 'as in real records'
+        condition=None, # The request: a dict for all records, one per record, or 'as in real records'
     ): # DataArray or Dataset, dims (record, …)
-        "Make synthetic records; raises `ValueError` naming the argument that is wrong and what would be right."
+        "Make synthetic records; raises `ValueError` that names a wrong argument and says what would be right."
         n, seed = whole('n', n, 0), seed_or_drawn(seed)
         if n == 0:
             one = condition[0] if isinstance(condition, (list, tuple)) and condition else condition or None

@@ -1,4 +1,4 @@
-"""What is requested together: findings, sex, age and heart rate as real records have them, from a table of counts.
+"""Requests that go together: findings, sex, age and heart rate as they occur in real records, from a table of counts.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/catalogue/usual.html.md"""
 
@@ -23,9 +23,9 @@ FEWEST = 5  # records of a kind
 
 # %% ../../nbs/catalogue/04_usual.ipynb #7ab98973
 def usual_table(
-    known:pd.DataFrame, # One row a record: texts and numbers that may be requested; '' or NaN where not known
+    known:pd.DataFrame, # One row per record: texts and numbers that may be requested; '' or NaN where not known
     numbers, # Which columns are numbers
-)->pd.DataFrame: # One row a kind: the texts, records, and NAME_mean and NAME_sd of each number
+)->pd.DataFrame: # One row per kind: the texts, records, and NAME_mean and NAME_sd of each number
     "How requests occur together."
     words = [c for c in known if c not in numbers]
     rows = []
@@ -50,7 +50,7 @@ def _table_of(card):
     return pd.read_csv(card.folder/card.usual, comment='#', keep_default_na=False)
 
 def _weights(table, card, like):
-    "How likely each kind is, given what is held on to."
+    "How likely each kind is, given the part that is fixed."
     weights = table.records.to_numpy(float)
     for name, value in like.items():
         if is_range(card.takes[name]):
@@ -66,13 +66,13 @@ def _weights(table, card, like):
 def usual_request(
     card:Card,
     seed:int, number:int, # Of the set, and of the record
-    like:dict=None, # What is held on to
+    like:dict=None, # The part that is fixed
 )->dict: # As a condition
-    "What one record is asked for; raises `ValueError` if the card has no table, or nothing in it is like that."
+    "The request for one record; raises `ValueError` if the card has no table, or no kind in it is like that."
     like, table, draw = like or {}, _table_of(card), numpy_stream(seed, number, 23)
     unknown = [name for name in like if name not in table and f'{name}_mean' not in table]
     if unknown:
-        raise ValueError(f"the table of {card.name!r} does not tell of {unknown[0]!r}")
+        raise ValueError(f"the table of {card.name!r} has no {unknown[0]!r}")
     row = table.iloc[draw.choice(len(table), p=_weights(table, card, like))]
     request = {}
     for name, allowed in card.takes.items():
@@ -87,7 +87,7 @@ def usual_requests(
     generator, # Name, folder or `Card`
     n:int, # Requests
     seed:int=0, start:int=0, # As of the records
-    like:dict=None, # What is held on to, such as dict(superclass='MI')
+    like:dict=None, # The part that is fixed, such as dict(superclass='MI')
 )->list: # of dicts, a condition
     "Requests as they occur in the records that the generator was trained on."
     card = find(generator)

@@ -1,4 +1,4 @@
-"""Weights are data: they are loaded only if they are the file that the card speaks of.
+"""Weights are data: a file is loaded only if its SHA-256 is the one on the card.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/catalogue/weights.html.md"""
 
@@ -42,7 +42,7 @@ def load_weights(
     card, # `Card`, or its name
     network:str=None, # Which, where several share a file, in which its tensors are called network/…
 )->dict: # `torch.Tensor` by name
-    "The weights of a card; raises `ValueError` naming the file if it is not the one that the card speaks of."
+    "The weights of a card; raises `ValueError` naming the file if its SHA-256 is not the one on the card."
     card = find(card)
     path = weights_file(card)
     content = path.read_bytes()

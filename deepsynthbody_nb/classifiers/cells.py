@@ -19,7 +19,7 @@ from ..records.arguments import between
 from ..records.devices import undisturbed
 
 # %% ../../nbs/classifiers/04_cells.ipynb #fe92a163
-SURE = .3  # least height of a cell's middle that counts; chosen on the pictures learnt from
+SURE = .3  # least height of a cell's middle that counts; chosen on the training pictures
 NEAREST = 3  # pixels between two cells
 USUAL_BOX = (8.5, 9.)  # pixels, width and height: the median of the boxes drawn by hand
 
@@ -34,7 +34,7 @@ def load_cell_finder(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     card='cell_finder', # Whose weights: a name, a folder, or a `Card`
 )->CellFinder: # In evaluation mode, without gradients
-    "The network that learnt from real pictures; raises `ValueError` if the weights are damaged."
+    "The network that was trained on real pictures; raises `ValueError` if the weights are damaged."
     return shipped(CellFinder, card, device)
 
 def _heights(likely): # (rows, columns), to places and heights
@@ -51,7 +51,7 @@ def _heights(likely): # (rows, columns), to places and heights
 @undisturbed()
 def find_cells(
     video, # (time, y, x), 0 to 1: array, or DataArray with these dims
-    finder:CellFinder=None, # The one that learnt from real pictures if not given
+    finder:CellFinder=None, # The one trained on real pictures if not given
     sure:float=SURE, # Least certainty, .05 … 1
 )->pd.DataFrame: # frame, x, y, width, height (pixels), certainty
     "Cells in each picture; raises `ValueError` for what is no grey video."

@@ -1,4 +1,4 @@
-"""Say once what a network takes and returns: its classes, its leads in order, its rate, and what its numbers mean.
+"""Declare once what a network takes and returns: its classes, its leads in order, its rate, its kind of output.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/classifiers/declared.html.md"""
 
@@ -29,7 +29,7 @@ _CALLED = dict(
 def declaration(
     network: nn.Module,
 ) -> dict:  # classes, leads, rate: those that are there
-    "What a network says of itself in its attributes."
+    "What a network states in its own attributes."
     found = {}
     for what, names in _CALLED.items():
         values = [getattr(network, name, None) for name in names]
@@ -57,7 +57,7 @@ OUTPUTS = ('sigmoid', 'softmax', 'probability')
 
 # %% ../../nbs/classifiers/02_declared.ipynb #1b227f15
 class Declared(nn.Module):
-    "A network of others with names for what it takes and returns; made by `declared`."
+    "A network from elsewhere with names for its input and output; made by `declared`."
     def __init__(self, network, classes, leads, rate, output, shortest_s):
         super().__init__()
         self.network, self.classes, self.leads = network, tuple(map(str, classes)), tuple(leads)
@@ -116,9 +116,9 @@ def declared(
     shortest_s: float = 1,  # Seconds that it needs at least
     ecg=None,  # An ECG, whose rate (and leads, where the first layer does not say) stand in for what is not declared
 ) -> nn.Module:  # With classes, leads, rate and `predict_proba`; ours are returned as they are
-    """Say once what a network takes and returns.
+    """Declare once what a network takes and returns.
 
-    Raises `ValueError` naming what is neither given nor declared; warns of what is concluded."""
+    Raises `ValueError` naming what is neither passed nor stated by the network; warns of what is inferred."""
     if not isinstance(network, nn.Module):
         raise TypeError(f"a network is a torch.nn.Module; got {type(network).__name__}")
     one_of('output', output, OUTPUTS)
@@ -140,7 +140,7 @@ def declared(
     if missing := [k for k in ('classes', 'leads', 'rate') if k not in known]:
         examples = dict(classes="classes=['NORM', 'MI']", leads='leads=8', rate='rate=500')
         raise ValueError(
-            f"the network does not say its {' and '.join(missing)}; say it once, such as "
+            f"the network does not state its {' and '.join(missing)}; declare it once, such as "
             f"declared(network, {', '.join(examples[k] for k in missing)})"
         )
     names = lead_names(known['leads'])
@@ -152,7 +152,7 @@ def declared(
         raise ValueError(f"a rate is a positive number of Hz; got {known['rate']}")
     if guessed:
         warnings.warn(
-            f"the network does not say all that it takes: {'; '.join(guessed)}. Say it once: declared(network, ...)",
+            f"the network does not state all that it takes: {'; '.join(guessed)}. Declare it: declared(network, ...)",
             stacklevel=2,
         )
     return Declared(network, known['classes'], names, known['rate'], output, shortest_s)

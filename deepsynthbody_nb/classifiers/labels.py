@@ -1,4 +1,4 @@
-"""What three collections call their findings, and which of PTB-XL's five superclasses that is.
+"""The findings of three collections, translated into PTB-XL's five superclasses.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/classifiers/labels.html.md"""
 
@@ -28,7 +28,7 @@ SUPERCLASSES = dict(
 def from_scp(
     scp_codes, # PTB-XL's column of that name: texts such as "{'NORM': 100.0, 'SR': 0.0}"
     statements:pd.DataFrame, # `scp_statements.csv`, its first column as index
-)->pd.DataFrame: # One row a record, one column a superclass: 1 yes, 0 no, NaN not told
+)->pd.DataFrame: # One row per record, one column per superclass: 1 yes, 0 no, NaN not known
     "Superclasses of PTB-XL's records."
     kind = statements.diagnostic_class.dropna()
     found = [{kind[code] for code in ast.literal_eval(text) if code in kind} for text in scp_codes]
@@ -95,7 +95,7 @@ SINUS = {
 # %% ../../nbs/classifiers/00_labels.ipynb #9d96a19c
 def from_snomed(
     codes, # Texts of SNOMED CT codes with ';' or ',' between
-)->pd.DataFrame: # One row a record, one column a superclass: 1 yes, 0 no, NaN not told
+)->pd.DataFrame: # One row per record, one column per superclass: 1 yes, 0 no, NaN not known
     "Superclasses of records labelled with SNOMED CT codes."
     rows = []
     for text in codes:
@@ -127,8 +127,8 @@ LUDB_WORDS = dict(  # column: word in it: superclass
 # %% ../../nbs/classifiers/00_labels.ipynb #1ce7e83b
 def from_ludb(
     table:pd.DataFrame, # Columns Ischemia, Conduction abnormalities, Hypertrophies, Non-specific repolarization …
-)->pd.DataFrame: # One row a record, one column a superclass: 1 yes, 0 no
-    "Superclasses of LUDB's records; normal is who has none of the other four."
+)->pd.DataFrame: # One row per record, one column per superclass: 1 yes, 0 no
+    "Superclasses of LUDB's records; a record with none of the other four is normal."
     columns = dict(
         Ischemia='Ischemia',
         Conduction='Conduction abnormalities',
@@ -152,5 +152,5 @@ RHYTHMS = {
 def rhythms_of(
     texts, # Codes or words, as a collection has them
 )->list: # Of names in `RHYTHMS`, or None
-    "The rhythm of each record, as far as it is told; fibrillation goes before a sinus rhythm named beside it."
+    "The rhythm of each record, where it is stated; fibrillation has priority over a sinus rhythm beside it."
     return [next((name for name in reversed(RHYTHMS) if re.search(RHYTHMS[name], str(text))), None) for text in texts]

@@ -19,7 +19,7 @@ from ..records.devices import undisturbed
 
 # %% ../../nbs/classifiers/03_picture_net.ipynb #b6e3a2a8
 class PictureBlock(nn.Module):
-    "Two convolutions with batch norm at half the rows and columns, added to what came in."
+    "Two convolutions with batch norm at half the rows and columns, added to their input."
 
     def __init__(self, channels:int, to:int):
         super().__init__()
@@ -34,13 +34,13 @@ class PictureBlock(nn.Module):
         return self.relu(self.shortcut(x) + self.body(x))
 
 class PictureNet(nn.Module):
-    "Pictures, shape (n, channels, rows, columns), 0 to 1, to calibrated logits, one a class."
+    "Pictures, shape (n, channels, rows, columns), 0 to 1, to calibrated logits, one per class."
 
     def __init__(
         self,
         classes, # Their names
         channels:int=3, # 3 for colour, 1 for grey
-        size:int=128, # Rows and columns that it learnt from
+        size:int=128, # Rows and columns that it was trained on
         excluding:bool=False, # Does one class exclude the others?
         widths=(32, 48, 80, 128), # Channels of the levels
     ):
@@ -59,7 +59,7 @@ class PictureNet(nn.Module):
     def predict_proba(
         self,
         x, # Pictures, (record, y, x, channel), grey ones (record, y, x)
-    )->pd.DataFrame: # One row a record, one column a class
+    )->pd.DataFrame: # One row per record, one column per class
         "Probabilities; raises `ValueError` for pictures that the network cannot take."
         values, records = picture_input(self, x)
         logits = torch.cat([self(part) for part in values.split(64)])
@@ -71,7 +71,7 @@ def picture_input(
     model:nn.Module, # With `channels` and `size` if it is ours; another gets the pictures as they are
     x, # Pictures, as `as_image` takes them
 )->tuple: # Tensor (n, channels, rows, columns), and the records' names
-    "Pictures as their network wants them; raises `ValueError` that says why not."
+    "Pictures as the network's input; raises `ValueError` that says why not."
     x = named(as_image(x))
     channels, size = getattr(model, 'channels', None), getattr(model, 'size', None)
     own = x.sizes.get('channel', 1)
@@ -79,7 +79,7 @@ def picture_input(
         kind = {1: 'grey pictures, as to_grey(x) makes them', 3: 'colour, as to_colour(x) makes it'}[channels]
         raise ValueError(f"the network reads {kind}; these pictures have {own} channel{'s'[:own - 1]}")
     if size is not None and (x.sizes['y'], x.sizes['x']) != (size, size):
-        raise ValueError(f"the network learnt from {size} × {size} pixels, and these pictures have {x.sizes['y']} × "
+        raise ValueError(f"the network was trained on {size} × {size} pixels, and these pictures have {x.sizes['y']} × "
                          f"{x.sizes['x']}; resize them first: images.pixels.resize(x, {size})")
     values = torch.from_numpy(np.array(x.values, 'float32'))
     return values.movedim(-1, 1) if 'channel' in x.dims else values[:, None], x.record.values
@@ -89,7 +89,7 @@ def mirrored(
     x:torch.Tensor, # Shape (n, ..., rows, columns)
     turned:torch.Tensor, # (n, 2), bool: upside down, left to right
 )->torch.Tensor: # Same shape
-    "Each record mirrored, as said of it."
+    "Records mirrored, each in its own ways."
     for turn, side in zip(turned.T, (-2, -1), strict=True):
         x = torch.where(turn.reshape(-1, *[1]*(x.ndim - 1)), x.flip(side), x)
     return x

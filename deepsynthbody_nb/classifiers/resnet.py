@@ -1,4 +1,4 @@
-"""One residual network for every question asked of an ECG: which superclasses, how long an interval, how tall a wave.
+"""One residual network for every question about an ECG: its superclasses, the length of an interval, a wave's height.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/classifiers/resnet.html.md"""
 
@@ -28,7 +28,7 @@ from .picture_net import PictureNet
 
 # %% ../../nbs/classifiers/01_resnet.ipynb #f069940a
 class Block(nn.Module):
-    "Two convolutions of width 5 with batch norm, added to what came in."
+    "Two convolutions of width 5 with batch norm, added to their input."
 
     def __init__(self, n_in, n_out, stride):
         super().__init__()
@@ -72,8 +72,8 @@ def level(
     x:torch.Tensor, # Shape (n, leads, time), mV
     rate:int, # Hz
 )->torch.Tensor: # Same shape
-    """Take the baseline away, a running mean of a second taken twice (of less than 2 s: the median), and cut what no
-    heart makes (5 mV)."""
+    """Remove the baseline, a running mean of a second taken twice (of less than 2 s: the median), and cut values that
+    no heart makes (beyond 5 mV)."""
     if x.shape[-1] < 2*rate:
         return (x - x.median(-1, keepdim=True).values).clamp(-5, 5)
     x, half = x - x.mean(-1, keepdim=True), rate//2
@@ -130,7 +130,7 @@ def unless_flat(
     return answers.numpy()
 
 class Classifier(ResNet1d):
-    "ECGs to calibrated logits, one a class; classes do not exclude each other."
+    "ECGs to calibrated logits, one per class; classes do not exclude each other."
 
     leads, shortest_s = LEADS_8, 2.5
 
@@ -147,7 +147,7 @@ class Classifier(ResNet1d):
     def predict_proba(
         self,
         x, # ECGs: DataArray (record, lead, time) or (lead, time), or ndarray with 8 or 12 leads at 500 Hz; mV
-    )->pd.DataFrame: # One row a record, one column a class
+    )->pd.DataFrame: # One row per record, one column per class
         """Probabilities; NaN, with a warning, for a flat line.
 
         Raises `ValueError` for a record that the network cannot take."""
@@ -160,7 +160,7 @@ class Classifier(ResNet1d):
         )
 
 class Regressor(ResNet1d):
-    "Ten seconds at 100 Hz, or median beats at 500 Hz, to one measure in standard deviations of what it was taught."
+    "Ten seconds at 100 Hz, or median beats at 500 Hz, to one measure in standard deviations of the training set."
 
     leads, classes = LEADS_8, ()
 
@@ -176,7 +176,7 @@ class Regressor(ResNet1d):
     def predict(
         self,
         x, # ECGs as `predict_proba` takes them; for a view of 'beat' also median beats as `median_beats` makes them
-    )->pd.Series: # One value a record, in the target's unit
+    )->pd.Series: # One value per record, in the target's unit
         "Measure; NaN, with a warning, for a flat line. Raises `ValueError` for a record that the network cannot take."
         if self.view == 'beat':
             x = beats_of(x)
@@ -193,7 +193,7 @@ def network_input(
     model:nn.Module, # With `leads`, `rate` and `shortest_s` if it is ours; another gets the leads as they are
     x, # ECGs, mV
 )->tuple: # Tensor (n, leads, time), how many times the network's rate it has, and the records' names
-    "An ECG as its network wants it, or a `ValueError` that says why not."
+    "An ECG as the network's input, or a `ValueError` that says why not."
     x = as_records(x)
     rate, names = x.attrs['sampling_rate'], x.record.values
     if x.sizes['record'] == 0:
@@ -222,8 +222,8 @@ def answer(
     model:nn.Module, # As `network_input` takes it
     values:torch.Tensor,
     factor, # From `network_input`
-)->torch.Tensor: # What the network says, its output on the last axis
-    "Ask a network; only ours are told how many times their own rate the ECG has."
+)->torch.Tensor: # The network's output, on the last axis
+    "Run a network; only ours also get the ratio of the ECG's rate to their own."
     return model(values) if factor is None else model(values, factor)
 
 def beats_of(
@@ -248,7 +248,7 @@ MEASURES = (
 NETWORKS = {
     'superclass': 'NORM, MI, STTC, CD and HYP',
     'superclass_reseeded': 'the same, from other random weights',
-    'superclass_shuffled': 'taught labels dealt out at random: it knows nothing',
+    'superclass_shuffled': 'trained on shuffled labels: it knows nothing',
     'polyp': 'a polyp in a picture of endoscopy',
     'oct': 'CNV, DME, DRUSEN or NORMAL, from a retinal scan of 128 × 128 pixels',
     **{m: f'{m} from ten seconds' for m in MEASURES},

@@ -35,7 +35,7 @@ def sample(
     mask=None, # Fill this mask: dims (y, x), or one per picture
     device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
 )->xr.Dataset: # `image` (record, y, x, channel), 0 … 1, and `mask` (record, y, x)
-    "Make pictures with masks; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Make pictures with masks; raises `ValueError` naming a wrong argument and what would be right."
     if mask is not None:
         return _filled(n, mask, seed, generator, condition, truncation, device)
     if truncation != 1:
@@ -59,7 +59,7 @@ def _filled(n, mask, seed, generator, condition, truncation, device):
         raise ValueError(f"mask holds {mask.sizes['record']} masks for {n} pictures; pass one for all, or one for each")
     given = resize(mask.astype(bool).astype('int8'), SIZE).values
     if not given.any((-2, -1)).all():
-        raise ValueError("mask is empty, there is nothing to fill; condition={'polyp': 'none'} asks for no polyp")
+        raise ValueError("mask is empty, there is nothing to fill; condition={'polyp': 'none'} requests no polyp")
     each = [dict(one, truncation=truncation) for one in one_each(condition, n)]
     check_requests(card, each)
     masks = np.broadcast_to(given, (n, SIZE, SIZE))
@@ -160,7 +160,7 @@ def walk(
 def invert(
     x, # Pictures in colour, or a dataset of image and mask
     *,
-    condition=None, # What is known of them: centre, size, place
+    condition=None, # What is known about them: centre, size, place
     generator='polyps', # As in `sample`
 ): # `latent.pictures.Place`, to walk from
     "Find the noise that pictures come from; raises `ValueError` for grey ones."

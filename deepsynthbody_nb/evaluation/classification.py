@@ -13,7 +13,7 @@ import pandas as pd
 
 # %% ../../nbs/evaluation/02_classification.ipynb #382b0f6a
 def auroc(
-    labels:pd.DataFrame, # One row a record, one column a class: 1 yes, 0 no, NaN not told
+    labels:pd.DataFrame, # One row per record, one column per class: 1 yes, 0 no, NaN not known
     probabilities:pd.DataFrame, # Likewise; any increasing function of them will do
 )->pd.Series: # By class, and their mean as 'macro'; NaN for a class that all or none have
     "Area under the ROC curve."
@@ -31,7 +31,7 @@ def _area(yes, score):
     return float((rankdata(score)[yes].sum() - n*(n + 1)/2)/(n*others))
 
 def _by_class(labels, probabilities, score):
-    "A score of each class, over the records of which the label is told, and the mean."
+    "A score of each class, over the records whose label is known, and the mean."
     found = {}
     for c in labels:
         told = labels[c].notna().to_numpy()
@@ -80,7 +80,7 @@ def draw_reliability(
     probabilities:pd.DataFrame, # As `calibration_error` takes them
     bins:int=8,
 ):
-    """What the network says against what is, class by class, in bins of equal size; bars are 95 % intervals (Wilson).
+    """Predicted against observed shares, class by class, in bins of equal size; bars are 95 % intervals (Wilson).
 
     Returns the figure."""
     import matplotlib.pyplot as plt

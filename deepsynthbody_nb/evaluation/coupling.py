@@ -21,7 +21,7 @@ def coupling(
     pulse, # Its pulse wave, as `as_pulse` takes it, one record
     sampling_rate:float=None, # Hz, for an ndarray
 )->pd.Series: # interval_r, delay_sd_ms, coherence, breath_apart, height_sway; NaN where too little was found
-    "How an ECG and a pulse wave hang together; raises `ValueError` for a record shorter than 64 s."
+    "The coupling of an ECG and a pulse wave; raises `ValueError` for a record shorter than 64 s."
     from scipy.signal import coherence
     pulse, r = as_pulse(pulse, sampling_rate), np.asarray(r_peaks_s, float)
     seconds = pulse.sizes['time']/pulse.attrs['sampling_rate']

@@ -103,7 +103,7 @@ def _away(marked, found, a, b):
 def score_delineation(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`, the same records
-)->tuple: # One row a wave: marked, found, sensitivity, ppv, f1; one row a point: n, mean_ms, sd_ms, median_abs_ms
+)->tuple: # One row per wave: marked, found, sensitivity, ppv, f1; one per point: n, mean_ms, sd_ms, median_abs_ms
     "Detection and boundary errors, judged between the first and the last mark of each lead."
     inside = _inside(marked, found)
     a, b = match_waves(marked, inside)
@@ -125,7 +125,7 @@ def score_delineation(
 # %% ../../nbs/evaluation/00_delineation.ipynb #a08ec9e9
 def lead_intervals(
     marks:pd.DataFrame, # From `expert_marks`, or the leads of `delineate`
-)->pd.DataFrame: # One row a record and lead: heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN where nothing is marked
+)->pd.DataFrame: # One row per record and lead: heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN where nothing is marked
     "Intervals of each lead: medians over its beats, the heart rate from the mean RR interval."
     rows = []
     for (record, lead), own in marks.groupby(['record', 'lead']):
@@ -166,7 +166,7 @@ def lead_intervals(
 
 def expert_intervals(
     marked:pd.DataFrame, # From `expert_marks`
-)->pd.DataFrame: # One row a record, by name: heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN where nothing was marked
+)->pd.DataFrame: # One row per record, by name: heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN where nothing was marked
     "Intervals of LUDB's records by the cardiologists' marks: medians over the leads."
     return lead_intervals(marked).drop(columns='lead').groupby('record').median()
 
@@ -174,8 +174,8 @@ def expert_intervals(
 def by_record(
     marked:pd.DataFrame, # From `expert_marks`
     found:pd.DataFrame, # From `delineate`, the same records
-)->pd.DataFrame: # One row a record: marked, missed, invented of each wave; of each interval marked, found, lead_error
-    "What was found and missed in each record, between the first and the last mark of each lead."
+)->pd.DataFrame: # One row per record: marked, missed, invented of each wave; of each interval marked, found, lead_error
+    "Waves found and missed in each record, between the first and the last mark of each lead."
     inside = _inside(marked, found)
     a, b = match_waves(marked, inside)
     names = pd.Index(marked.record.unique(), name='record')
@@ -204,7 +204,7 @@ def boundary_errors(
     return pd.concat(rows, ignore_index=True)
 
 # %% ../../nbs/evaluation/00_delineation.ipynb #11cecf31
-def cross_validation()->tuple: # one row a record of LUDB; and histogram of boundary errors (point, error_ms, waves)
+def cross_validation()->tuple: # one row per record of LUDB; and histogram of boundary errors (point, error_ms, waves)
     """The cross-validated figures that ship with the delineator's weights: 150 records of LUDB, each judged by a
     network that had not seen it."""
     return card_table('delineator', 'cross_validation.csv'), card_table('delineator', 'boundary_errors.csv')

@@ -69,7 +69,7 @@ def kernel_distance(
 # %% ../../nbs/evaluation/04_distances.ipynb #3121e628
 @dataclasses.dataclass(frozen=True)
 class Balls:
-    "What neighbourhoods say: each from 0 to 1, but density, which may exceed 1."
+    "Figures of neighbourhoods: each from 0 to 1, but density, which may exceed 1."
     precision: float  # synthetic records inside a ball of a real one
     recall: float     # real records inside a ball of a synthetic one
     density: float    # real balls around a synthetic record, over k

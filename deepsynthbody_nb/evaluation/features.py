@@ -267,7 +267,7 @@ _PULSE_MEASURES = ('pulse_rate_bpm', 'interval_sd_ms', 'rise_ms', 'notch_ms', 'w
 def body_measures(
     x:xr.DataArray, # (record, 2, time): one lead, mV, and the pulse wave
 )->pd.DataFrame: # One row per record; NaN where something was not found
-    "Rates, the pulse's shape, and how ECG and pulse hang together."
+    "Rates, the pulse's shape, and the coupling of ECG and pulse."
     rate, rows = x.attrs['sampling_rate'], []
     for ecg, ppg in x.values:
         at, heights = r_peaks(ecg, rate)
@@ -291,7 +291,7 @@ def _at_100_hz(x):
 def ecg_embedding(
     x:xr.DataArray, # ECGs with `LEADS_8`, mV
 )->np.ndarray: # Shape (n, 128)
-    "What the superclass network holds of a record before it decides."
+    "The superclass network's features of a record, before its last layer."
     from deepsynthbody_nb.classifiers import load_classifier
     model = load_classifier('superclass')
     with undisturbed():
@@ -325,7 +325,7 @@ def image_measures(
     x:xr.DataArray, # Images, (record, y, x, channel), 0 to 1
     masks=None, # (record, y, x), 0 or 1
 )->pd.DataFrame: # One row per image
-    "Brightness, contrast, colour, texture, slope of the spectrum; of a mask its area, position and parts."
+    "Brightness, contrast, colour, texture, slope of the spectrum; for a mask its area, position and parts."
     from scipy.ndimage import uniform_filter
     values = x.values.astype(float)
     grey = values.mean(-1)
@@ -387,7 +387,7 @@ def has_efficientnet()->bool:
 def image_embedding(
     x:xr.DataArray, # Images, (record, y, x, channel), 0 to 1
 )->np.ndarray: # Shape (n, 1280)
-    "EfficientNet-Lite0 before it decides, at 112 × 112; raises `ImportError` without the extra `evaluation`."
+    "EfficientNet-Lite0 before its last layer, at 112 × 112; raises `ImportError` without the extra `evaluation`."
     import torch
     model = _lite0()
     values = resize(x.values, (112, 112))
@@ -417,7 +417,7 @@ def image_random(
 def lite0_layers(
     x, # Tensor (n, 3, rows, columns), -1 to 1
 )->list: # Of tensors (n, channels, rows, columns): a half, a quarter, an eighth and a sixteenth of the size
-    "What EfficientNet-Lite0 sees at four depths, with gradients; raises `ImportError` without the extra `evaluation`."
+    "EfficientNet-Lite0's features at four depths, with gradients; raises `ImportError` without the extra `evaluation`."
     model, seen = _lite0(), []
     v = model._swish(model._bn0(model._conv_stem(.996*x + .004)))
     for number, block in enumerate(model._blocks[:11]):
@@ -441,8 +441,8 @@ def embeddings(
 
 @dataclasses.dataclass
 class Features:
-    "What the statistics see of a collection."
-    measures: pd.DataFrame  # one row per record; of a random part if there are more than asked for
+    "The features of a collection, for the statistics."
+    measures: pd.DataFrame  # one row per record; of a random part if there are more than requested
     measured: np.ndarray    # the numbers of those records
     spaces: dict            # name: (n, features)
     thin: np.ndarray        # (n, leads, samples at 50 Hz) or (n, y, x): for the search for copies
@@ -502,7 +502,7 @@ def thin(
         return thinned(_at_100_hz(x), 2).numpy()
 
 def fingerprint(c:Collection)->str:
-    "Of the data, and of the networks that look at them: features are kept under it."
+    "A key for the data and the networks: features are kept under it."
     networks = [find(name).sha256 for name in ('superclass', 'delineator')] if c.kind == 'ecg' else []
     form = (__version__, networks, c.kind, c.values.dims, c.values.shape, c.values.attrs.get('sampling_rate'))
     digest = hashlib.sha256(repr(form).encode())

@@ -1,4 +1,4 @@
-"""Plain questions to a set of generated ECGs, with yardsticks made of real ones.
+"""Plain questions about a set of generated ECGs, each beside the same figure for real ones.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/generation.html.md"""
 
@@ -31,7 +31,7 @@ def likeness(
             f"likeness compares ECGs alike in leads, rate and length; these are {a.shape[1:]} at "
             f"{a.attrs['sampling_rate']:g} Hz and {b.shape[1:]} at {b.attrs['sampling_rate']:g} Hz"
         )
-    thin = max(1, round(a.attrs['sampling_rate']/64))  # 64 Hz tell waves apart well enough
+    thin = max(1, round(a.attrs['sampling_rate']/64))  # 64 Hz are enough to compare waves
     spectra = []
     for x in (a, b):
         v = torch.tensor(x.values[..., : x.sizes['time']//thin*thin]).unflatten(-1, (-1, thin)).mean(-1)
@@ -51,7 +51,7 @@ def spread(x)->float:
 def nearest(
     x, # ECGs
     others, # ECGs
-    patients=None, # Of x and of others, one name a record each: a record's own patient does not count
+    patients=None, # Of x and of others, one name per record each: a record's own patient does not count
 )->np.ndarray: # Unlikeness of each record of x to the nearest of the others, 0 to 1
     "How far the nearest record is; among the records themselves, leave out the own patient."
     alike = likeness(x, others)
@@ -86,7 +86,7 @@ def compare_measures(
     patients=None, # Of the real records; each its own if not given
     halvings:int=200,
     seed:int=0,
-)->pd.DataFrame: # One row a measure: distance, that of two halves of the real (median, 95 %), both medians
+)->pd.DataFrame: # One row per measure: distance, that of two halves of the real (median, 95 %), both medians
     "Kolmogorov–Smirnov distances of the measures, beside what real records have among themselves."
     patients = np.arange(len(real)).astype(str) if patients is None else np.asarray(patients, str)
     names, rng, rows = np.unique(patients), np.random.default_rng(seed), []
@@ -108,9 +108,9 @@ def compare_measures(
 # %% ../../nbs/evaluation/03_generation.ipynb #580a32a6
 def made_for(
     make, # Function of a number of records, a seed and a list of conditions, giving ECGs
-    conditions:list, # One a record
+    conditions:list, # One per record
     seed:int,
-    together:int=32, # Records asked for at a time, each time of another seed
+    together:int=32, # Records requested at a time, each time with another seed
 )->xr.DataArray: # Records 0, 1, 2, …
     "As many records as there are conditions."
     parts = [
@@ -126,9 +126,9 @@ def asked_rates(
     make, # As in `made_for`
     rates=range(30, 151, 5),
     each:int=4,
-    seed:int=11, # Asked for, bpm, and how often
+    seed:int=11, # Requested, bpm, and how often
 )->pd.DataFrame: # Columns asked, measured; bpm, NaN where no beats were found
-    "Heart rates asked for and found."
+    "Heart rates requested and found."
     from deepsynthbody_nb.signals.measure import measure
 
     asked = [float(rate) for rate in rates for _ in range(each)]
@@ -143,12 +143,12 @@ def asked_rates(
 
 def asked_classes(
     make, # As in `made_for`
-    read, # Function of ECGs, giving a table of probabilities, one column a class: a classifier taught real records only
+    read, # Function of ECGs, giving probabilities, one column per class: a classifier trained on real records only
     classes=('NORM', 'MI', 'STTC', 'CD', 'HYP'),
     each:int=40,
     seed:int=12,
-)->tuple: # Labels asked for, and probabilities: tables with a row a record
-    "Diagnoses asked for, one at a time, and what a classifier reads."
+)->tuple: # Labels requested, and probabilities: tables with one row per record
+    "Diagnoses requested, one at a time, and read by a classifier."
     said = [
         read(made_for(make, [dict(superclass=[c])]*each, seed + 1000*k)) for k, c in enumerate(classes)
     ]

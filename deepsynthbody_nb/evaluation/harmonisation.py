@@ -1,4 +1,4 @@
-"""A network at a hospital that it was not trained on, before and after standardisation, and what is lost.
+"""A network at a hospital that it was not trained on, before and after standardisation, and the losses.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/harmonisation.html.md"""
 
@@ -64,7 +64,7 @@ def _score(measure, true, answer):
     return _area(true, answer) if measure == 'auroc' else _balanced(true, answer)
 
 def paired_gain(
-    before, after, # What the network says: probabilities (n,), or Dice scores (n,) of its masks
+    before, after, # The network's answers: probabilities (n,), or Dice scores (n,) of its masks
     truth, # 0 or 1, (n,); not looked at for Dice scores
     groups, # Name of each picture's patient
     measure:str='auroc', # One of `MEASURES`
@@ -172,10 +172,10 @@ class HarmonyBench:
         self,
         standardiser, # Fitted to pictures of home
     )->pd.DataFrame: # One row per measure
-        """What a standardiser gives and takes.
+        """The gains and losses of a standardiser.
 
-        `before`, `after`, `gain` with `low` and `high` (95 %): the score at the other hospital. `found`: share of
-        the ill whom the network finds there. `vendor`, `distance`: hospital classifier and distance of the pictures
+        `before`, `after`, `gain` with `low` and `high` (95 %): the score at the other hospital. `found`: share of the
+        ill that the network finds there. `vendor`, `distance`: hospital classifier and distance of the pictures
         as they were; `_after`: standardised. `ssim`, `edges`: means over pictures. `lost`, `lost_home`: share of
         right answers that are wrong afterwards, there and at home."""
         image = standardiser.apply(self.away.image)

@@ -23,11 +23,11 @@ FALSE_POSITIVE_RATES = (.001, .01, .1)  # rates at which the true positives are 
 # %% ../../nbs/evaluation/07_privacy.ipynb #bf203d72
 @dataclasses.dataclass
 class Membership:
-    "What an attack finds out about membership."
+    "Results of membership attacks."
     table: pd.DataFrame     # one row per attack: auroc, low, high; tpr_0.01, tpr_0.01_low, tpr_0.01_high and so on
     members: int            # patients attacked who were trained on
     others: int             # patients attacked who were not
-    differ: float           # how well members and others are told apart without any synthetic record: 0.5 is right
+    differ: float           # how well members and others are separated without any synthetic record: 0.5 is right
 
 def disjoint(
     one, other, # Names of patients
@@ -72,7 +72,7 @@ def membership(
     return Membership(table, len(np.unique(train_patients)), len(np.unique(other_patients)), differ)
 
 def _reduced(reference, synthetic, most=32):
-    "Standardise and turn to the main axes of what the attacker has."
+    "Standardise, and project on the main axes of the attacker's records."
     have = np.vstack([reference, synthetic[:len(reference)*4]])
     centre, spread = have.mean(0), have.std(0) + 1e-9
     _, size, axes = np.linalg.svd((have - centre)/spread, full_matrices=False)
@@ -106,7 +106,7 @@ def _attack(score, is_member, patients, draws, seed):
     for rate in FALSE_POSITIVE_RATES:
         allowed = int(rate*len(others))
         found = (np.nan,)*3
-        if allowed:                                                # else so rare a rate cannot be seen with so few
+        if allowed:                                                # so few patients cannot show so rare a rate
             count = int((members > others[-allowed - 1]).sum())
             found = proportion(count, len(members))
         names = (f'tpr_{rate:g}', f'tpr_{rate:g}_low', f'tpr_{rate:g}_high')

@@ -1,4 +1,4 @@
-"""Can people tell synthetic records from real ones? Figures of a reader study; readers and records are both a sample.
+"""Can people distinguish synthetic records from real ones? Figures of a reader study; readers and records are samples.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/reading.html.md"""
 
@@ -113,25 +113,25 @@ def fleiss_kappa(
     return float((agree.mean() - chance)/(1 - chance)) if chance < 1 else np.nan
 
 # %% ../../nbs/evaluation/09_reading.ipynb #557e41bd
-LIMIT = .6  # share of right answers; readers who stay below it are said not to be able to tell
+LIMIT = .6  # share of right answers; readers below it count as unable to tell
 
 # %% ../../nbs/evaluation/09_reading.ipynb #5665fd39
 @dataclasses.dataclass
 class Results:
-    "What a reader study shows."
+    "The results of a reader study."
     readers: pd.DataFrame  # one row per reader: answered, accuracy, low, high, d_prime, criterion, area, seconds
     overall: pd.DataFrame  # accuracy and area, readers and records both random: value, low, high; of the first round
     kappa: float           # Fleiss's, of the first round
     equivalence: dict      # limit, p, sentence
     learning: pd.DataFrame # one row per reader with two rounds: first, second, gain, kappa
     records: pd.DataFrame  # one row per record: synthetic, answers, wrong, fooled (readers' names)
-    diagnoses: pd.DataFrame  # diagnoses named, share among real and among synthetic records; empty if not asked
+    diagnoses: pd.DataFrame  # diagnoses named, share among real and among synthetic records; or empty
 
 def results(
     answers: pd.DataFrame,  # With `COLUMNS`; and seconds, diagnosis, if asked
     limit: float = LIMIT,  # Of the equivalence test
 ) -> Results:
-    """All figures of a study. What is said of readers in general counts those who finished the first round.
+    """All figures of a study. Figures of readers in general count those who finished the first round.
 
     Raises `ValueError` for missing columns, and where nobody has answered."""
     if missing := [c for c in COLUMNS if c not in answers]:

@@ -157,7 +157,7 @@ def _fidelity(real, synthetic, own, made, bad, options):
     return rows
 
 def _scale(a):
-    "Standard deviations; a feature that hardly moves among real records would blow up what it is divided into."
+    "Standard deviations; a feature that hardly varies among real records would make quotients explode."
     spread = a.std(0)
     alive = spread[spread > 0]
     return np.maximum(spread, .1*np.median(alive) if len(alive) else 1.)
@@ -450,7 +450,7 @@ def _judge_privacy(t, train_patients, attacks):
             return (
                 'fail',
                 (
-                    f"{count} of {int(copied.n)} records are copies of records handed in as real. If those were "
+                    f"{count} of {int(copied.n)} records are copies of records passed as real. If those were "
                     f"trained on, they leak."
                 ),
             )
@@ -476,7 +476,7 @@ def _judge_privacy(t, train_patients, attacks):
         return 'cannot tell', (
             f"An attack seems to succeed, but training and held-back records differ by themselves (AUROC "
             f"{differ:.2f}); "
-            "hand in held-back records of the same origin."
+            "pass held-back records of the same origin."
         )
     if len(better) and (rare.low > 0.05).any():
         worst = rare.loc[rare.value.idxmax()]
@@ -555,7 +555,7 @@ _STYLE = (
 
 @dataclasses.dataclass
 class Report:
-    "What is known of a synthetic set. Shows itself in a notebook; `save` writes it."
+    "The report on a synthetic set. It shows itself in a notebook; `save` writes it."
 
     table: (
         pd.DataFrame
@@ -650,7 +650,7 @@ def report(
     splits: int = 20,  # Halvings of the real patients behind each interval
     seeds: int = 3,  # Trainings behind each figure of usefulness
     steps: int = 150,  # Of each training of a segmentation network
-    seed: int = 0,  # Of all chance
+    seed: int = 0,  # Of all random numbers
     measured: int = 2000,  # Most records of a set that are measured; all else is of all records
     cache=None,  # Folder in which features are kept, and the report itself, for the next call
     progress: bool = True,  # Show progress bars?
@@ -707,7 +707,7 @@ def report(
     return whole_report
 
 def _key(sets, asked):
-    "Of everything that a report depends on."
+    "A key for everything that a report depends on."
     digest = hashlib.sha256(repr((__version__, asked)).encode())
     for c in sets:
         digest.update(fingerprint(c).encode())

@@ -18,7 +18,7 @@ from ..records.writing import write_text
 from .reporting import AXES, Report
 
 # %% ../../nbs/evaluation/11_scorecard.ipynb #4d800ac6
-FIGURES = {  # name on the card: axis, the measures of the table as a pattern, and what is taken of several
+FIGURES = {  # name on the card: axis, the measures of the table as a pattern, and which of several is taken
     'told_apart': ('fidelity', r'told apart \(AUROC\), ', 'max'),
     'frechet': ('fidelity', r'Fréchet distance, ', 'mean'),
     'coverage': ('coverage', r'coverage, ', 'mean'),
@@ -31,7 +31,7 @@ FIGURES = {  # name on the card: axis, the measures of the table as a pattern, a
 def card_figures(
     found:Report,
 )->dict: # Grades by axis; figures that were measured, by their names, and their floors as `_real`
-    "What a card says of a report."
+    "The figures of a report that go onto a card."
     out = {axis: found.verdicts[axis]['grade'] for axis in AXES}
     for name, (axis, pattern, take) in FIGURES.items():
         rows = found.table[(found.table.axis == axis) & found.table.measure.str.match(pattern)]

@@ -1,4 +1,4 @@
-"""A small U-Net that learns masks from pictures: the judge of pictures that come with masks.
+"""A small U-Net trained to predict masks: the test of generated pictures that come with masks.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/segmentation.html.md"""
 
@@ -49,7 +49,7 @@ BATCH = 8
 
 # %% ../../nbs/evaluation/12_segmentation.ipynb #b18c09b4
 def _seen(images, masks, rows, draw):
-    "A batch as the network sees it while it learns."
+    "A batch as the network sees it in training."
     x = torch.from_numpy(images[rows]).movedim(-1, 1)/(255 if images.dtype == np.uint8 else 1)
     y = torch.from_numpy(masks[rows]).float()
     turned = torch.rand(len(rows), 2, generator=draw) < .5
@@ -62,9 +62,9 @@ def train_outliner(
     seed:int=0, # Of weights and order
     steps:int=2000, # Of eight pictures
 )->Outliner: # In evaluation mode
-    "Teach the network masks; raises `ValueError` where pictures and masks do not match."
+    "Train the network on masks; raises `ValueError` if pictures and masks do not match."
     if images.shape[:-1] != masks.shape or images.shape[-1] != 3 or any(side % 8 for side in masks.shape[1:]):
-        raise ValueError("an outliner learns from pictures (n, rows, columns, 3) and masks (n, rows, columns), sides a "
+        raise ValueError("an outliner takes pictures (n, rows, columns, 3) and masks (n, rows, columns), sides a "
                          f"multiple of 8; got {images.shape} and {masks.shape}")
     steps = whole('steps', steps, 1)
     with torch.random.fork_rng(devices=[]):
@@ -91,7 +91,7 @@ def outlined(
     network:Outliner,
     images:np.ndarray, # As in `train_outliner`
 )->np.ndarray: # Masks (n, rows, columns), bool
-    "What a network outlines."
+    "The masks that a network predicts."
     parts = np.array_split(images, max(1, -(-len(images)//64)))
     scale = 255 if images.dtype == np.uint8 else 1
     return np.concatenate([(network(torch.from_numpy(x).movedim(-1, 1)/scale) > 0).numpy() for x in parts])

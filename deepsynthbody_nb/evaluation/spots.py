@@ -1,4 +1,4 @@
-"""Average precision of a detector: every place it names, the surest first, against the boxes that are there.
+"""Average precision of a detector: every place it finds, the surest first, against the true boxes.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/spots.html.md"""
 

@@ -1,4 +1,4 @@
-"""Which records are shown to whom in what order, and every answer kept at once: the file behind a blinded reading.
+"""The file behind a blinded reading: which records each reader sees, in which order, and every answer, saved at once.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/study.html.md"""
 
@@ -28,7 +28,7 @@ from .features import alike, collection
 from .reading import LIMIT, Results, results
 
 # %% ../../nbs/evaluation/10_study.ipynb #93a1a800
-PRESETS = {  # records of each kind, how often each is shown, and what is asked
+PRESETS = {  # records of each kind, how often each is shown, and the question
     'class': dict(real=10, synthetic=10, rounds=1),
     'class, twice': dict(real=8, synthetic=8, rounds=2),
     'readers': dict(real=100, synthetic=100, rounds=1),
@@ -65,14 +65,14 @@ def make_study(
     rounds: int = None,  # How often each record is shown
     order: str = 'each reader',  # One of `ORDERS`
     question: str = None,  # The preset's if not given
-    diagnoses: tuple = None,  # What a second question offers, the preset's if not given; (): it is not asked
+    diagnoses: tuple = None,  # What a second question offers, the preset's if not given; (): no second question
     comments: bool = True,  # Is there room for a remark?
     limit: float = LIMIT,  # Of the equivalence test
     seed: int = 0,  # Of the choice of records and of the orders
 ) -> 'Study':
     """Choose records from two pools and write a study.
 
-    Both pools are brought to one form (leads, rate, length or size), so that the form tells nothing. Raises
+    Both pools are converted to one form (leads, rate, length or size), so that the form reveals nothing. Raises
     `ValueError` for pools that are too small or of different kinds, `FileExistsError` for a file that is there."""
     path, plan = Path(path), PRESETS[one_of('preset', preset, PRESETS)]
     question = question or plan.get('question', 'Is this record real or synthetic?')
@@ -138,7 +138,7 @@ class Study:
 
     @contextlib.contextmanager
     def _file(self):
-        "The open database; what is done in it is done wholly or not at all."
+        "The open database, as one transaction."
         file = sqlite3.connect(self.path, timeout=60)
         try:
             with file:
@@ -164,7 +164,7 @@ class Study:
         self,
         reader: str,  # A name or code
     ) -> int:  # How many answers this reader has given already
-        "Take a reader in; raises `ValueError` for an empty name."
+        "Add a reader; raises `ValueError` for an empty name."
         name = _reader_name(reader)
         with self._file() as file:
             file.execute('insert or ignore into reader values (?, ?)', (name, time.time()))
@@ -206,7 +206,7 @@ class Study:
         self,
         reader: str,
         item: str,  # As `next` named it
-        synthetic: bool,  # What the reader says
+        synthetic: bool,  # The reader's answer
         confidence: int,  # 1 (guessed) to 5 (certain)
         diagnosis: str = '',  # One of those offered
         comment: str = '',
@@ -228,7 +228,7 @@ class Study:
         with self._file() as file:
             file.execute('begin immediate')  # two pages of one reader: one after the other
             turn, place, due = self._place(file, name) or (None, None, None)
-            if item == due:  # else said twice: the first answer counts
+            if item == due:  # answered twice: the first answer counts
                 told = (bool(synthetic), sure, diagnosis, str(comment)[:2000], seconds, time.time())
                 row = (name, turn, place, item, *told)
                 file.execute('insert into answer values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', row)
@@ -245,7 +245,7 @@ class Study:
         return t.assign(record=pool + t.record, synthetic=t.synthetic == 1, said=t.said == 1)
 
     def progress(self) -> pd.DataFrame:  # One row per reader: answered, of, right (share), finished
-        "How far each reader is."
+        "The progress of each reader."
         t = self.answers()
         with self._file() as file:
             readers = [name for (name,) in file.execute('select name from reader order by began')]

@@ -82,7 +82,7 @@ CLASSIFIERS = {'regression': by_regression, 'network': by_network}
 # %% ../../nbs/evaluation/06_usefulness.ipynb #1070600b
 @dataclasses.dataclass
 class Usefulness:
-    "What training shows."
+    "Results of training and testing on two sets."
     table: pd.DataFrame    # one row per way round: value, low, high (macro AUROC), n of training records
     curve: pd.DataFrame    # records, value: real records needed for an AUROC
     replaces: float        # real records that train as well as the synthetic set; inf: more than there are
@@ -131,7 +131,7 @@ def usefulness(
               'S': (synthetic[other], synthetic_labels.iloc[other], other.astype(str))}
         asked = np.concatenate([on['R'][0], on['S'][0]])
         rows = dict(R=slice(0, len(tested)), S=slice(len(tested), None))
-        said = {learn: fit(*own, asked, s) for learn, own in x.items()}      # each is taught once, and asked of both
+        said = {learn: fit(*own, asked, s) for learn, own in x.items()}      # each is trained once, and tested on both
         for way, learn, judge in WAYS:
             scores = said[learn].iloc[rows[judge]].reset_index(drop=True)
             found.append(dict(way=way, n=len(x[learn][0])) | _judged(scores, on[judge], s, draws))

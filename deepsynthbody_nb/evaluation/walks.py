@@ -1,4 +1,4 @@
-"""Does a slider move what it names, and only that? Is what lies between two records as natural as the records?
+"""Does a slider move what it names, and only that? Are the records between two records as natural as these?
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/evaluation/walks.html.md"""
 
@@ -29,8 +29,8 @@ def effects(
     seed:int, # Of their noise; it should not have been used to find the controls
     controls=tuple(CONTROLS), # Which controls to move
     progress:bool=True, # Show a progress bar?
-)->pd.DataFrame: # One row a record made: start, control, value, and ten measures in standard deviations
-    "Move each control of each record, and measure what became of all ten measures."
+)->pd.DataFrame: # One row per record: start, control, value, and ten measures in standard deviations
+    "Move each control of each record, and measure all ten measures."
     from tqdm.auto import tqdm
 
     usual, rows = load_controls()[1], []
@@ -53,7 +53,7 @@ def effects(
 # %% ../../nbs/evaluation/01_walks.ipynb #ce4dcb55
 def summarise(
     effects:pd.DataFrame, # As `effects` makes it
-)->pd.DataFrame: # One row a start and control: spearman, and each measure's change for one SD asked
+)->pd.DataFrame: # One row per start and control: spearman, and each measure's change per SD requested
     """How steadily each slider moved its own measure (Spearman's rank correlation over the nine values), and what it
     moved beside it (regression on the value)."""
     rows = []
@@ -72,8 +72,8 @@ def summarise(
 # %% ../../nbs/evaluation/01_walks.ipynb #db59f1a6
 def qualities(
     x, # ECGs, dims (record, lead, time), mV
-)->pd.DataFrame: # One row a record: wander_mv, noise_mv, heart_rate_bpm, amplitude_mv
-    "Four quantities that show whether a record is out of the ordinary."
+)->pd.DataFrame: # One row per record: wander_mv, noise_mv, heart_rate_bpm, amplitude_mv
+    "Four quantities that show whether a record is unusual."
     marks = delineate(x)
     rows = []
     for record in x:
@@ -126,7 +126,7 @@ def midway(
 # %% ../../nbs/evaluation/01_walks.ipynb #a2b8d69a
 def jumps(
     x, # ECGs along a walk, dims (record, lead, time), mV
-)->pd.DataFrame: # One row a pair of beats: step, time_s, slide_ms, change_mv; NaN without a partner
+)->pd.DataFrame: # One row per pair of beats: step, time_s, slide_ms, change_mv; NaN without a partner
     "How beats change from step to step."
     marks = delineate(x)
     marks = marks_of_wave(marks, 'QRS')

@@ -1,4 +1,4 @@
-"""A stream of heartbeats that breathing sways, with the ECG and the pulse wave that belong to each.
+"""A stream of heartbeats that vary with the breath, with the ECG and the pulse wave that belong to each.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/body.html.md"""
 
@@ -37,7 +37,7 @@ USUAL_DELAY_S = .22  # from QRS onset to a pulse's onset at the finger; .12 s ea
 
 # %% ../../nbs/generators/10_body.ipynb #18ed5e80
 class PulseCodec(nn.Module):
-    "Shapes (n, 48), sizes and delays (n,) to numbers (n, 12), and back; and what people are like."
+    "Shapes (n, 48), sizes and delays (n,) to numbers (n, 12), and back; and how people differ."
 
     def __init__(self):
         super().__init__()
@@ -103,7 +103,7 @@ def what_is_known(
     style, # Usual shape, (n, 10)
     before, # Numbers of the pulse before, (n, 12)
 )->torch.Tensor: # (n, 29)
-    "What the flow is told of a pulse."
+    "The conditions of the flow for one pulse."
     rr, breath, sway, style, before = (torch.as_tensor(np.asarray(v), dtype=torch.float32)
                                        for v in (rr, breath, sway, style, before))
     return torch.cat([4*rr.clamp(.4, 2).log(), breath.clamp(-3, 3), 20*sway[:, None]*breath[:, :1], style,
@@ -112,7 +112,7 @@ def what_is_known(
 
 # %% ../../nbs/generators/10_body.ipynb #8993d895
 class Breathing:
-    "Breaths one after the other, as long and as deep as is asked when each begins."
+    "Breaths one after the other, as long and as deep as requested when each begins."
 
     def __init__(self, chance:np.random.Generator, begin:float):
         self.chance, self.cycles = chance, [(begin, begin, 0.)]              # begin and end (s), depth
@@ -139,7 +139,7 @@ RANGES = dict(heart_rate_bpm=(40, 150), respiratory_rate_bpm=(5, 40), breath_dep
               ectopic_per_min=(0, 20), stiffness=(0, 1), motion=(0, 1), age=(18, 90))
 WORDS = dict(rhythm=('sinus', 'atrial fibrillation'), sex=('female', 'male'), noise=('as recorded', 'none'))
 RATES = (125, 250, 500)  # Hz
-TWITCHES, TWITCH = 3, .4  # of a finger: a minute, and their size beside a pulse
+TWITCHES, TWITCH = 3, .4  # of a finger: per minute, and their size beside a pulse
 SECONDS, RATE = 60, 250  # of a record, if nothing else is said
 BEFORE_S = 6  # of a stream, before a record begins
 LATE_S = .3  # so far ahead of what is drawn are beats made
@@ -149,15 +149,15 @@ ALIKE = .35  # of how beats differ in ten seconds is left, as here they come in 
 def as_condition(
     requests, # A dict (or None) per record, or one for all, or None
     n:int, # Records
-)->list: # A dict with every request for each record; what was not asked is missing
+)->list: # A dict with every request for each record; what was not requested is missing
     "Requests of a body; raises `ValueError` for those that contradict each other."
     each = requests if isinstance(requests, (list, tuple)) else [requests]*n
     each = [{k: v if isinstance(v, (str, int, float)) else v[0] for k, v in (one or {}).items()} for one in each]
     for one in each:
         if one.get('rhythm') == 'atrial fibrillation' and one.get('rsa_ms'):
-            raise ValueError("rsa_ms cannot be asked of atrial fibrillation: its beats do not follow the breath")
+            raise ValueError("rsa_ms cannot be requested for atrial fibrillation: its beats do not follow the breath")
         if one.get('breath_depth') == 0 and one.get('respiratory_rate_bpm'):
-            raise ValueError("respiratory_rate_bpm cannot be asked where breath_depth is 0: the breath is held")
+            raise ValueError("respiratory_rate_bpm cannot be requested where breath_depth is 0: the breath is held")
     return each
 
 # %% ../../nbs/generators/10_body.ipynb #6e3da964
@@ -165,13 +165,13 @@ def as_condition(
 class Person:
     "What stays the same in a record."
     style:np.ndarray      # usual pulse in vessels of middle stiffness, (10,)
-    sways:dict            # share of the usual value that a usual breath moves, by name
+    sways:dict            # change by a usual breath, as a share of the usual value, by name
     shapes:np.ndarray     # beats of the ECG, (beats, 8, 120), mV
     parts:np.ndarray      # lengths of their parts, (beats, 4), s
     broad:np.ndarray      # shapes of ectopic beats, (beats, 8, 120), mV
     broad_parts:np.ndarray
     noise:tuple           # levels and correlations of the ECG's noise
-    settings:dict         # of `RANGES` and `WORDS`, drawn where they were not asked
+    settings:dict         # of `RANGES` and `WORDS`, drawn where they were not requested
 
 def _ecg_beats(asked, seed, record):
     "Shapes and parts of one heart's beats, without noise."
@@ -189,7 +189,7 @@ def person(
     seed:int, record:int, # Who
     body:BodyFlow=None, # The one that ships if not given
 )->Person:
-    "Somebody who fits what is asked."
+    "A person who fits the request."
     body, chance = body or load_body(), numpy_stream(seed, record, 89)
     usual = dict(heart_rate_bpm=float(np.clip(chance.normal(75, 11), 50, 110)),
                  respiratory_rate_bpm=float(np.clip(chance.normal(15, 3), 9, 24)), breath_depth=1., ectopic_per_min=0.,
@@ -248,7 +248,7 @@ class Stream:
             return self.pause, False
         vary = self.who.sways['vary']
         self.slow = .97*self.slow + .2*vary*chance.normal()
-        self.wave += 2*np.pi*.1*usual + .4*chance.normal()                   # of blood pressure, about six a minute
+        self.wave += 2*np.pi*.1*usual + .4*chance.normal()                   # of blood pressure, about six per minute
         sway = own['rsa_ms']/1000*(float(self.breathing.at(self.at + .4*usual)) - .35)
         swing = self.slow + vary*(.6*np.sin(self.wave) + .5*chance.normal())
         rr = max(usual*(1 + swing) - sway, .55*usual, .33)
@@ -307,7 +307,7 @@ def _ecg_values(beats, begin, samples):
     "ECG from a time on, (8, samples) at 500 Hz, mV."
     parts = np.array([b.parts for b in beats])
     gaps = np.diff([b.at for b in beats])
-    for k, gap in enumerate(gaps):                                           # diastole is what is left
+    for k, gap in enumerate(gaps):                                           # diastole fills the rest
         left = gap - parts[k, 1] - parts[k, 2] - parts[k + 1, 0]
         if left < .02:                                                       # the next beat comes into this one
             parts[k, 2] = max(parts[k, 2] + left - .02, .08)
@@ -350,7 +350,7 @@ def _white(key, first, samples, rate):
     return found[first - seconds[0]*rate:][:samples]
 
 def _shaking(key, begin, samples, rate, often=1., longest=4., purpose=20_000):
-    "Bursts of shaking, `often` in nine seconds at most, about 1 in size, and 0 between."
+    "Bursts of movement, at most `often` in nine seconds, about 1 in size, and 0 between."
     found = np.zeros(samples)
     for block in _blocks(begin, begin + samples/rate):
         chance = numpy_stream(key[0], key[1], purpose + block)
@@ -361,7 +361,7 @@ def _shaking(key, begin, samples, rate, often=1., longest=4., purpose=20_000):
     return found
 
 def _pulse_noise(key, begin, samples, rate):
-    "What a pulse wave has that is no pulse: a little of everything, and now and then a finger that twitches."
+    "The noise of a pulse wave: a little at all frequencies, and now and then a twitch of the finger."
     twitches = numpy_stream(*key, 40_000).lognormal(math.log(TWITCHES), .6)*9/60
     twitch = TWITCH*_shaking(key, begin, samples, rate, twitches, 2, 50_000)
     return .004*_white(key, round(begin*rate), samples, rate) + twitch

@@ -1,4 +1,4 @@
-"""Other leads, a lost stretch, the seconds behind a short strip: several answers, since there is more than one.
+"""Other leads, a lost stretch, the seconds after a short strip: several answers, because there is more than one.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/completion.html.md"""
 
@@ -44,7 +44,7 @@ def _marks(x, first, end): # of one stretch: (beats, 4), s on the record's clock
     part = x[:, first:end].assign_coords(time=time_axis(end - first, RATE))
     found = delineate(part)
     found[['onset_s', 'offset_s']] += 0.26                                   # also beats that an end cuts off
-    marks = beat_marks(pd.concat([found]*3), (end - first)/RATE + 0.6)       # one lead is enough to believe a wave
+    marks = beat_marks(pd.concat([found]*3), (end - first)/RATE + 0.6)       # one lead is enough to accept a wave
     return at_least_apart(marks) - 0.26 + first/RATE
 
 def beats_in(
@@ -61,7 +61,7 @@ def beats_in(
             if len(marks) > 1:
                 found.append((first, end, marks))
     if not found or not len(whole_beats(found)):
-        raise ValueError(f"no stretch of {SHORTEST:g} s or more has a whole beat; there is no heart to go on with")
+        raise ValueError(f"no stretch of {SHORTEST:g} s or more has a whole beat; there is no heart to continue")
     return found
 
 def whole_beats(found:list)->np.ndarray: # Of `beats_in`: edges of the parts (beats, 5), s
@@ -78,7 +78,7 @@ def laid_out(
     until:float, # s
     lengths:np.ndarray, # Parts of generated beats, shape (beats, 4), s, which fill lost time
 )->tuple: # Edges of the parts (beats, 5), s; number of the generated beat that each is, -1 for the heart's own
-    "Beats from before the record's begin to behind its end."
+    "Beats from before the record's beginning to after its end."
     usual = np.diff(whole_beats(found), axis=1).mean(0)
     usual = usual*rr/usual.sum()
     edges, which, new = [], [], 0
@@ -130,7 +130,7 @@ def render(
     edges:np.ndarray, # Shape (beats, 5), s, rising
     shapes:np.ndarray, # Shape (beats, leads, 120), mV
     samples:int,
-)->np.ndarray: # Shape (leads, samples), mV; level before the first place and behind the last
+)->np.ndarray: # Shape (leads, samples), mV; level before the first place and after the last
     "Beats drawn where they are."
     from scipy.interpolate import PchipInterpolator
 
@@ -152,7 +152,7 @@ class Hearts:
         parts:np.ndarray, # Mean logarithms of the lengths of its parts, s
         leads, # Numbers of the given ones within `LEADS_8`
     )->tuple: # Mean beat (8, 120), mV, and a square root of the covariance (axes, 960)
-        "What is to be expected of all leads, and how they may differ from it."
+        "The expected mean beat of all leads, and its possible deviations."
         rows = np.concatenate([np.arange(960).reshape(8, 120)[list(leads)].ravel(), np.arange(960, 964)])
         seen = self.axes[:, rows]
         gained = np.linalg.inv(np.eye(len(seen)) + seen@seen.T/_RESIDUAL)
@@ -160,11 +160,11 @@ class Hearts:
         mean = (self.mean + along@self.axes)[:960].reshape(8, 120)
         return mean, self.factor*np.linalg.cholesky(gained).T@self.axes[:, :960]
 
-    def departing(self, leads): # (8, given): the others' part in what departs from the mean beat of these
+    def departing(self, leads): # (8, given): how the others depart from the mean beat with the given ones
         own = self.apart[np.ix_(leads, leads)]
         return self.apart[:, leads]@np.linalg.inv(own + _NOISE*np.eye(len(leads)))
 
-_RESIDUAL = 0.003  # mV², of the mean beat, beside what the axes tell
+_RESIDUAL = 0.003  # mV², of the mean beat, outside the axes
 _NOISE = 0.001  # mV², of a sample
 
 @functools.lru_cache(maxsize=1)
@@ -183,13 +183,13 @@ def beats_that_follow(
     parts:np.ndarray, # Lengths of their parts, shape (beats, 4), s
     more:int, # How many beats
     draw, # Function of a number, giving a generator of PyTorch's
-    condition=None, # What else is known of the heart, as `sample` takes it
+    condition=None, # What else is known about the heart, as `sample` takes it
 )->tuple: # Shapes (more, 8, 120), mV; parts (more, 4), s
     "Beats of the same heart, by the generator that ships."
     flow, known = load_flow(), min(len(parts), BEATS//2)
     some = [torch.from_numpy(np.asarray(v[-known:], 'float32'))[None] for v in (shapes, parts)]
     told = flow.codec.encode(*some, torch.ones(1, known, dtype=torch.bool))
-    fine = (some[0] - flow.codec.decode(told)[0])[0].mean(0).numpy()         # of the heart, what the codec leaves out
+    fine = (some[0] - flow.codec.decode(told)[0])[0].mean(0).numpy()         # what the codec leaves out of the heart
     asked, found = as_condition(condition, 1), []
     for turn in range(math.ceil(more/(BEATS - known))):
         g = draw(turn)
@@ -214,7 +214,7 @@ def _asked(x, seconds):
         raise ValueError(f"the ECG has {x.attrs['sampling_rate']:g} Hz; complete takes {RATE} Hz. Resample it first, "
                          "with signals.resampling.resample")
     if seconds is not None and seconds*RATE < x.sizes['time']:
-        raise ValueError(f"the ECG lasts {x.sizes['time']/RATE:g} s, and {seconds:g} s are asked; "
+        raise ValueError(f"the ECG lasts {x.sizes['time']/RATE:g} s, and {seconds:g} s are requested; "
                          "complete adds to a record, it does not cut it")
     every = {}
     for name in LEADS_8:
@@ -240,7 +240,7 @@ def _asked(x, seconds):
 @undisturbed()
 def complete(
     x, n:int=5, *, seed:int=None, seconds:float=None, leads=12, condition=None, # As the door's `complete` takes them
-)->xr.DataArray: # Dims (record, lead, time), mV: an answer each
+)->xr.DataArray: # Dims (record, lead, time), mV: one record per answer
     "Fill in what is missing of an ECG; raises `ValueError` as the door's `complete` does."
     seed, n, names = seed_or_drawn(seed), whole('n', n, 1), lead_names(leads)
     values, given = _asked(x, seconds)

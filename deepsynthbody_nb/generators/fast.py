@@ -110,7 +110,7 @@ class FastPulse2Pulse:
         ]
 
     @property
-    def operations(self): # additions and multiplications a record, zeros among the weights included
+    def operations(self): # additions and multiplications per record, zeros among the weights included
         lengths = [5000]
         for _, _, stride in ENCODER:
             lengths.append(lengths[-1]//stride)

@@ -1,4 +1,4 @@
-"""The same polyps at 256 × 256 pixels, by a small network that draws in what the codec left out.
+"""The same polyps at 256 × 256 pixels, by a small network that adds the detail which the codec left out.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/finer_pictures.html.md"""
 
@@ -41,7 +41,7 @@ class Finer(nn.Module):
 def last_features(
     codec:PictureCodec, codes:torch.Tensor, # Of pictures, shape (n, 6, 16, 16): without the mask's
 )->tuple: # Features (n, 48, 64, 64), pictures (n, 3, 128, 128)
-    "What a decoder has in hand before its last convolution, and what it makes of it."
+    "A decoder's features before its last convolution, and the pictures that it makes from them."
     features = codec.decoder[:-2](codes)
     return features, codec.decoder[-2:](features)
 

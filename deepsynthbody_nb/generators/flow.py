@@ -30,7 +30,7 @@ from ..signals.retiming import retimed
 # %% ../../nbs/generators/04_flow.ipynb #d91f8153
 GRID = (24, 40, 40, 16)  # places in each part of a beat
 AXES = 96  # principal axes of a beat's shape
-BEATS = 20  # in a record that is generated: ten seconds at 120 bpm; a faster heart begins again with its first
+BEATS = 20  # in a generated record: ten seconds at 120 bpm; a faster heart repeats from its first beat
 
 # %% ../../nbs/generators/04_flow.ipynb #918c62d2
 BANDS = (0.5, 2, 5, 10, 20, 35, 45, 55, 75, 100)  # Hz, edges
@@ -39,7 +39,7 @@ BANDS = (0.5, 2, 5, 10, 20, 35, 45, 55, 75, 100)  # Hz, edges
 def noise_of(
     rest:torch.Tensor, # A record without its beats, (8, samples) at 500 Hz, mV
 )->tuple: # Logarithm of the power density in each band and lead, mV²/Hz (9, 8); correlation of the leads (9, 8, 8)
-    "What noise a record has; the median over stretches of 2 s, so that one shift of an electrode does not count."
+    "The noise of a record; the median over stretches of 2 s, so that one shift of an electrode does not count."
     pieces = rest.unfold(1, 1000, 500)*torch.hann_window(1000, dtype=torch.float32)
     waves = torch.fft.rfft(pieces)*(2/(500*375))**0.5                        # 375: the window's sum of squares
     band = torch.bucketize(torch.fft.rfftfreq(1000, 1/500), torch.tensor(BANDS, dtype=torch.float32)) - 1
@@ -54,7 +54,7 @@ def noise_of(
 
 @functools.lru_cache(maxsize=1)
 def _bins():
-    "The frequencies of ten seconds that lie in the bands: the first, how many in each, and what levels mean for them."
+    "The frequencies of ten seconds in the bands: the first, how many per band, and the amplitude of a level."
     frequency = torch.fft.rfftfreq(5000, 1/500).numpy()
     first, *ends = np.searchsorted(frequency, BANDS)
     middle = np.log(np.sqrt(np.multiply(BANDS[1:], BANDS[:-1])))
@@ -67,7 +67,7 @@ def noise_from(
     together:torch.Tensor,
     draw:torch.Generator,
 )->torch.Tensor: # Ten seconds, (8, 5000), mV
-    "Noise of these levels; nothing outside of the bands."
+    "Noise of these levels, with nothing outside the bands."
     first, widths, share = _bins()
     mixes = torch.linalg.cholesky(together + 0.01*torch.eye(8, dtype=torch.float32))
     white = torch.randn(2, 8, sum(widths), generator=draw, dtype=torch.float32).split(widths, -1)
@@ -102,7 +102,7 @@ class Codec(nn.Module):
         ).items():
             self.register_buffer(name, torch.ones(shape) if name.endswith('sd') else torch.zeros(shape))
         self.register_buffer('made_to_real', torch.eye(AXES))
-        self.noise_mean.fill_(-30)  # before it is learnt: none
+        self.noise_mean.fill_(-30)  # before it is fitted: none
 
     def told(self, shapes, parts): # each beat in numbers, (n, beats, 100)
         return torch.cat(((shapes.flatten(2) - self.mean)@self.axes.T, parts.log()), -1)
@@ -127,7 +127,7 @@ class Codec(nn.Module):
         self.heart_sd.copy_(z[:, 0].std(0))
         self.beat_sd.copy_(z[:, 1:][there].std(0))
 
-    def learn_noise(self, rests): # each (8, samples) at 500 Hz, mV: what the beats do not tell of a record
+    def learn_noise(self, rests): # each (8, samples) at 500 Hz, mV: a record without its beats
         levels, together = (torch.stack(v) for v in zip(*map(noise_of, rests), strict=True))
         self.noise_mean.copy_(levels.mean(0))
         self.noise_together.copy_(together.mean(0))
@@ -140,7 +140,7 @@ class Codec(nn.Module):
         out[:, 0, :AXES] = torch.addmm(self.real_mean, z[:, 0, :AXES] - self.made_mean, self.made_to_real)
         return out
 
-    def noise(self, draw): # as the generator `draw` decides, shape (8, 5000), mV
+    def noise(self, draw): # drawn with the generator `draw`, shape (8, 5000), mV
         usual = torch.randn(len(self.noise_spread), generator=draw, dtype=torch.float32)
         mean, spread, together = (v.float().cpu() for v in (self.noise_mean, self.noise_spread, self.noise_together))
         return noise_from(mean + (spread@usual).view(-1, 8), together, draw)
@@ -149,7 +149,7 @@ class Codec(nn.Module):
 def joined(
     shapes:np.ndarray, # Of one record's beats, (beats, 8, 120), mV
 )->np.ndarray: # Same shape
-    "Each beat tilted before QRS and behind T, so that it begins where the one before it ends, all the way round."
+    "Each beat tilted before QRS and after T, so that it begins where the one before it ends, the first after the last."
     step = (np.roll(shapes[:, :, :1], -1, 0) - shapes[:, :, -1:])/2
     fall, _, _, rise = ((np.arange(n) + 0.5)/n for n in GRID)
     out = shapes.copy()
@@ -163,7 +163,7 @@ def drawn(
     start:float, # Where in the first beat the record begins, 0 to 1
     samples:int=5000, # At 500 Hz
 )->np.ndarray: # Shape (8, samples), mV
-    "A record from its beats; where these end too early, they begin again."
+    "A record from its beats; if these end too early, they are repeated."
     from scipy.interpolate import PchipInterpolator
 
     begin, length = start*parts[0].sum(), parts.sum(1)
@@ -187,7 +187,7 @@ RANGES = dict(
     qt_ms=(250, 600),
     qrs_axis_deg=(-180, 180),
 )
-NOISE = ('as recorded', 'none')  # added as in real records, unless none is asked
+NOISE = ('as recorded', 'none')  # added as in real records, unless 'none' is requested
 WORDS = dict(sex=('male', 'female'), rhythm=tuple(RHYTHMS))  # 0 and 1 for the network
 ASKED = ('superclass', *WORDS, *RANGES, 'noise')
 
@@ -195,8 +195,8 @@ ASKED = ('superclass', *WORDS, *RANGES, 'noise')
 def as_condition(
     condition, # A dict with any of `ASKED`, one such dict for each record, or None
     n:int, # Records
-)->dict: # Tensors: superclass (n, 5), 1 yes and 0 no; the others (n,), a word by its place; NaN not asked
-    "What is asked, as the network takes it; raises `ValueError` naming what is unknown, out of range or impossible."
+)->dict: # Tensors: superclass (n, 5), 1 yes and 0 no; the others (n,), a word by its place; NaN if not requested
+    "Requests as the network takes them; raises `ValueError` for one that is unknown, out of range or impossible."
     each = list(condition) if isinstance(condition, (list, tuple)) else [condition]*n
     if len(each) != n:
         raise ValueError(
@@ -216,7 +216,7 @@ def _asked(c):
             f"a condition is a dict such as {{'superclass': ['MI'], 'heart_rate_bpm': 95}}; got {c!r}"
         )
     if unknown := [k for k in c if k not in ASKED]:
-        raise ValueError(f"a condition cannot ask for {unknown[0]!r}; known are {', '.join(ASKED)}")
+        raise ValueError(f"a condition cannot request {unknown[0]!r}; known are {', '.join(ASKED)}")
     own = c.get('superclass')
     own = [own] if isinstance(own, str) else own
     if unknown := [k for k in own or () if k not in SUPERCLASSES]:
@@ -231,16 +231,16 @@ def _asked(c):
         v = c.get(k)
         if v is not None and (isinstance(v, (str, bool)) or not low <= v <= high):
             raise ValueError(
-                f"{k} must be between {low} and {high}, where there were records to learn from; got {v!r}"
+                f"{k} must be between {low} and {high}, where there were records to train on; got {v!r}"
             )
         row[k] = math.nan if v is None else float(v)
     if row['rhythm'] == 1 and not math.isnan(row['pr_ms']):
-        raise ValueError("pr_ms cannot be asked of atrial fibrillation, which has no P waves")
+        raise ValueError("pr_ms cannot be requested for atrial fibrillation, which has no P waves")
     lasts = np.nansum([row['pr_ms'], row['qt_ms']])
     if lasts > 57_000/row['heart_rate_bpm']:
         raise ValueError(
             f"PR and QT of {lasts:g} ms do not fit between beats at {row['heart_rate_bpm']:g} bpm "
-            f"({60_000/row['heart_rate_bpm']:.0f} ms); ask for a slower heart or shorter intervals"
+            f"({60_000/row['heart_rate_bpm']:.0f} ms); request a slower heart or shorter intervals"
         )
     return row
 
@@ -251,7 +251,7 @@ def measured_of(
     there:torch.Tensor, # Which beats there are, (n, beats)
     rhythm:torch.Tensor, # 1: atrial fibrillation, which has no PR interval, (n,)
 )->dict: # heart_rate_bpm, pr_ms, qrs_ms, qt_ms, qrs_axis_deg; (n,) each
-    "What can be asked and is seen in the beats themselves; means over those there are."
+    "The requests that can be measured on the beats; means over the beats that are there."
     pr, qrs, st, rest = ((parts*there[..., None]).sum(1)/there.sum(1, keepdim=True)).T
     I, II = (((shapes[:, :, :2, places().floor() == 1].mean(3))*there[..., None]).sum(1)).T
     return dict(
@@ -272,7 +272,7 @@ def rotated(
     return torch.cat((a*turn[0] - b*turn[1], a*turn[1] + b*turn[0]), -1)
 
 class Dropout(nn.Dropout):
-    "Chance is drawn for a whole batch, of which x may be some rows: so several processes drop what one would."
+    "Dropout drawn for a whole batch, of which x may be some rows: several processes drop the same as one."
 
     whole, rows = None, slice(None)
 
@@ -287,7 +287,7 @@ class Dropout(nn.Dropout):
         )
 
 class Layer(nn.Module):
-    """Attention and a pair of linear layers, each scaled and shifted by what is asked (Peebles and Xie 2023,
+    """Attention and a pair of linear layers, each scaled and shifted by the request (Peebles and Xie 2023,
     arXiv:2212.09748)."""
 
     def __init__(self, width, heads, ratio, dropout):
@@ -358,7 +358,7 @@ class Velocity(nn.Module):
         )
         return torch.cat((angle.sin(), angle.cos()), 1)
 
-    def features(self, c): # what is asked, and whether it is, (n, 36)
+    def features(self, c): # the requests, and which there are, (n, 36)
         rate, axis = torch.log(c['heart_rate_bpm']/70)/0.3, torch.deg2rad(c['qrs_axis_deg'])
         usual = dict(age=(55, 20), pr_ms=(160, 30), qrs_ms=(95, 20), qt_ms=(390, 40))
         numbers = [(c[name] - mean)/sd for name, (mean, sd) in usual.items()]
@@ -412,7 +412,7 @@ class Flow(nn.Module):
 
     @torch.no_grad()
     def draw(self, *walked, **how)->torch.Tensor: # As `walk` takes and gives them
-        "Follow the velocity from noise, and settle the hearts."
+        "Follow the velocity from noise, then apply the map to the hearts."
         return self.codec.settled(self.walk(*walked, **how))
 
 # %% ../../nbs/generators/04_flow.ipynb #10870a7d
@@ -424,7 +424,7 @@ def as_asked(
     parts:np.ndarray, # Lengths of a record's parts, (beats, 4), s
     asked:dict, # heart_rate_bpm, pr_ms, qrs_ms, qt_ms; NaN: as it is
 )->np.ndarray: # Same shape
-    "The same beats with the heart rate and the intervals that are asked, in the mean."
+    "The same beats, stretched so that their mean heart rate and intervals are the requested ones."
     rate, pr, qrs, qt = (asked[name] for name in ('heart_rate_bpm', 'pr_ms', 'qrs_ms', 'qt_ms'))
     if not math.isnan(rate):
         parts = retimed(500*parts, 60/rate/parts.sum(1).mean())/500
@@ -450,7 +450,7 @@ def turned(
     shapes:np.ndarray, # Of one record's beats, (beats, 8, 120), mV
     axis:float, # Degrees; NaN: as it is
 )->np.ndarray: # Same shape
-    "The same beats with another axis of the QRS complex, in the mean."
+    "The same beats, turned so that their mean QRS axis is another."
     if math.isnan(axis):
         return shapes
     inside = places().numpy().astype(int) == 1
@@ -458,7 +458,7 @@ def turned(
     line = plane[..., :1] + (plane[..., -1:] - plane[..., :1])*np.linspace(0, 1, GRID[1], dtype='float32')
     (left, down), (x, y) = (v.mean((0, 2)) for v in (line, plane - line))
     wanted = math.radians(axis)
-    off = (math.cos(wanted)*down - math.sin(wanted)*left)/math.hypot(x, y)   # what the line adds beside the axis
+    off = (math.cos(wanted)*down - math.sin(wanted)*left)/math.hypot(x, y)   # the line's share across the axis
     angle = wanted - math.atan2(y, x) - math.asin(min(max(off, -1), 1))
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], 'float32')
     left, down = np.moveaxis(line + turn@(plane - line), 1, 0)
@@ -479,7 +479,7 @@ def draw_ecgs(
     "Records `start` … `start + n - 1` of a seed."
     asked = as_condition(condition, n)
     ecgs = []
-    last = -(-(start + n)//TOGETHER)  # behind the last group
+    last = -(-(start + n)//TOGETHER)  # after the last group
     for group in range(start//TOGETHER, last, GROUPS):
         numbers = range(group*TOGETHER, min(group + GROUPS, last)*TOGETHER)
         rows = torch.tensor([min(max(k - start, 0), n - 1) for k in numbers])

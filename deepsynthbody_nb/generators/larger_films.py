@@ -1,4 +1,4 @@
-"""A small network that draws 1024 × 1024 pixels over a film of 128, learnt from some twenty whole films.
+"""A small network that draws 1024 × 1024 pixels over a film of 128, trained on some twenty whole films.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/larger_films.html.md"""
 

@@ -53,7 +53,7 @@ def drawing(
     heads:np.ndarray, boxes:np.ndarray, tails:np.ndarray, links:np.ndarray, # Of one picture, as in `Scene`
     dots:np.ndarray, # Likewise
 )->np.ndarray: # (7, rows, columns), float32; the noise is left at 0
-    "What the network sees of one picture."
+    "The network's input for one picture."
     out = np.zeros((len(MAPS), *PICTURE), 'float32')
     leave, large = np.angle(tails[:, 2] - tails[:, 0]), np.sqrt(boxes.prod(1))/8.5
     out[0] = _blurred(pointed(heads, large), 2.)
@@ -99,12 +99,12 @@ class ThreeLevels(nn.Module):
         return F.pixel_shuffle(self.last(lower), 2)
 
 class Microscope(nn.Module):
-    "What swims, and what a microscope shows of it."
+    "How cells swim, and how a microscope shows them."
 
     def __init__(self):
         super().__init__()
         self.swimmers, self.painter = Swimmers(), ThreeLevels(len(MAPS), (32, 64, 96))
-        self.register_buffer('grey', torch.zeros(()))  # mean of the pictures learnt from, -1 to 1
+        self.register_buffer('grey', torch.zeros(()))  # mean of the training pictures, -1 to 1
         self.register_buffer('grain', torch.zeros(()))  # noise that is new in every picture, standard deviation, 0 to 1
 
     @undisturbed()

@@ -69,7 +69,7 @@ def _resized(x, size):
 
 def rearranged(
     x:torch.Tensor, # Channels, rows, columns; the first three are searched, all are copied
-    noise:torch.Generator, # What makes this result another one
+    noise:torch.Generator, # Of the noise
     novelty:float=NOVELTY, # Noise of the first guess, standard deviations of the image
 )->torch.Tensor: # Same shape
     "An image put together anew from its own patches."
@@ -88,7 +88,7 @@ def rearranged(
     return guess
 
 # %% ../../nbs/generators/07_one_image.ipynb #30c8d40c
-MODEL = 'from one image'  # what its images say of where they come from
+MODEL = 'from one image'  # the maker that its images name
 VERSION = '2'
 LEAST, MOST = 24, 512  # pixels across
 

@@ -1,4 +1,4 @@
-"""A picture and its mask as a small code, and a flow over codes, asked for a centre, a size, a place or a mask.
+"""A picture and its mask as a small code, and a flow over codes, conditioned on a centre, a size, a place or a mask.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_flow.html.md"""
 
@@ -29,7 +29,7 @@ from ..records.devices import built, undisturbed
 # %% ../../nbs/generators/06_picture_flow.ipynb #c9410865
 SIZE = 128  # pixels, rows and columns
 CODE = (7, 16, 16)  # numbers, rows, columns; six of the picture, the last of the mask
-FAR = 10  # pixels from the outline, beyond which a mask's code says no more
+FAR = 10  # pixels from the outline, beyond which a mask's code does not change
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #00496968
 class Residual(nn.Module):
@@ -117,10 +117,10 @@ def as_condition(
         if request.get('centre'):
             centre[k, [CENTRES.index(request['centre']), -1]] = 1
         if masks is not None and (request.get('polyp') or not wanted[k].isnan().all()):
-            raise ValueError(f"a mask says where the polyp is; leave out what else is asked of it: {request}")
+            raise ValueError(f"a mask says where the polyp is; leave out the other requests: {request}")
         if request.get('polyp') == 'none':
             if not wanted[k].isnan().all():
-                raise ValueError(f"a picture without a polyp has no size and no place of it; got {request}")
+                raise ValueError(f"a picture without a polyp has no size and no place of one; got {request}")
             place[k, 0], masked[k] = -SCALES['size'][0]/SCALES['size'][1], 1  # an empty mask
     mask = torch.zeros(n, 1, SIZE, SIZE) if masks is None else torch.tensor(np.array(masks, 'float32'))[:, None]
     some = torch.tensor([float(one.get('polyp') == 'some') for one in each])
@@ -166,7 +166,7 @@ def placed(
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #0d1168e6
 class Told(nn.Module):
-    "Two convolutions that are told of time and request."
+    "Two convolutions, conditioned on time and request."
 
     def __init__(self, channels:int, to:int, told:int):
         super().__init__()
@@ -185,7 +185,7 @@ class Told(nn.Module):
         return self.skip(x) + self.second(F.silu(h*(1 + scale) + shift))
 
 class Attention(nn.Module):
-    "Every place looks at every other."
+    "Attention of every place to every other."
 
     def __init__(self, channels:int, heads:int=4):
         super().__init__()
@@ -201,7 +201,7 @@ class Attention(nn.Module):
         return x + self.out(seen.transpose(2, 3).reshape(n, channels, rows, columns))
 
 class Velocity(nn.Module):
-    "Which way a noisy code goes: a U-Net of two sizes that is told of time and of numbers."
+    "Which way a noisy code goes: a U-Net of two sizes, conditioned on time and numbers."
 
     def __init__(self, enters:int, heard:int, leaves:int, width:int=64, told:int=256): # channels, numbers, channels
         super().__init__()
@@ -220,7 +220,7 @@ class Velocity(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, x, t, heard): # codes and what is known of each place; times (n,); numbers (n, heard)
+    def forward(self, x, t, heard): # codes and what is known about each place; times (n,); numbers (n, heard)
         waves = t[:, None]*torch.exp(torch.linspace(0, math.log(1000), 32, device=t.device, dtype=t.dtype))
         told = self.hear(torch.cat([waves.sin(), waves.cos(), heard], 1))
         h, kept = self.enter(x), []
@@ -253,7 +253,7 @@ class PictureVelocity(Velocity):
 STEPS = 10
 GUIDANCE = 1.  # none
 GUIDED = (0.1, 0.7)  # of the way
-FIRST = 5  # steps of the walk that only says where the polyp is
+FIRST = 5  # steps of the walk that only finds where the polyp is
 
 # %% ../../nbs/generators/06_picture_flow.ipynb #ae6106a9
 def followed(
@@ -261,7 +261,7 @@ def followed(
     z:torch.Tensor, # Noise
     steps:int,
 )->torch.Tensor: # Codes
-    "From noise to codes, each step with the velocity before in mind (Adams and Bashforth's rule)."
+    "From noise to codes, each step also with the velocity before (Adams and Bashforth's rule)."
     before = None
     for k in range(steps):
         v = velocity(z, k/steps)
@@ -346,7 +346,7 @@ def as_pictures(
 def as_channels(
     pair:xr.Dataset, # `image` (record, y, x, channel) in colour and `mask` (record, y, x)
 )->torch.Tensor: # Shape (n, 4, rows, columns), from -1 to 1: as the codec encodes
-    "What `as_pictures` took, from pictures."
+    "The inverse of `as_pictures`."
     values = np.concatenate([pair.image.values*2 - 1, (pair.mask.values > 0)[..., None]*2. - 1], -1)
     return torch.from_numpy(values).float().movedim(-1, 1)
 

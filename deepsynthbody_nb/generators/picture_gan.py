@@ -1,4 +1,4 @@
-"""A small FastGAN for pictures with masks: one network draws, one judges. It ships to be compared with.
+"""A small FastGAN for pictures with masks: one network draws, one judges. It ships for comparison.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/picture_gan.html.md"""
 
@@ -73,10 +73,10 @@ def draw(
     start:int=0, # Number of the first record
     *,
     device:str='cpu', # 'cpu', 'cuda', 'mps'
-    condition=None, # Nothing can be asked of it
+    condition=None, # Takes none
     card=CARD, # Whose weights these are
 )->xr.Dataset: # `image` (record, y, x, channel), 0 … 1; `mask` (record, y, x)
-    "Records `start` … `start + n - 1` of a seed, as a card's `draw`; one at a time, so that company changes nothing."
+    "Records `start` … `start + n - 1` of a seed, as a card's `draw`; one at a time, so that a batch changes nothing."
     network, made = load_gan(device, card), []
     for k in range(start, start + n):
         noise = torch.randn((1, LATENT), generator=stream(seed, k), dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""The published generator of DeepFake ECGs, re-made from its description: noise in, eight leads of ten seconds out.
+"""The published generator of DeepFake ECGs, rewritten from its description: noise in, eight leads of ten seconds out.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/pulse2pulse.html.md"""
 
@@ -57,7 +57,7 @@ class Pulse2Pulse(nn.Module):
         self.decoder = nn.ModuleList(nn.Conv1d(i, o, KERNEL) for i, o, _ in DECODER)
 
     def noise(self, n:int, draw:torch.Generator)->torch.Tensor: # Shape (n, 8, 5000)
-        "What n records begin with."
+        "The noise that n records begin with."
         return torch.empty(n, 8, 5000, dtype=torch.float32).uniform_(-1, 1, generator=draw)
 
     def encode(self, noise):
@@ -86,7 +86,7 @@ class Pulse2Pulse(nn.Module):
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #6f6da662
 CARD = 'pulse2pulse'  # of the published generator
-PUBLISHED_SHA256 = find(CARD).sha256  # for bulk.sets, until it asks the card itself
+PUBLISHED_SHA256 = find(CARD).sha256  # for bulk.sets, until it reads the card itself
 
 # %% ../../nbs/generators/00_pulse2pulse.ipynb #2baee1c9
 _NAMES = {f'conv_{k + 1}': f'encoder.{k}' for k in range(6)}
@@ -97,7 +97,7 @@ def load_pulse2pulse(
     device:str='cpu', # 'cpu', 'cuda', 'cuda:1', 'mps'
     path=None, # The published weights file, if not in the package `deepfake-ecg`
 )->Pulse2Pulse: # In evaluation mode, without gradients
-    "The published generator, loaded once; raises `ValueError` if the file is not the one that the card speaks of."
+    "The published generator, loaded once; raises `ValueError` if its SHA-256 is not the one on the card."
     return _load_pulse2pulse(torch.device(device), Path(path) if path else None)
 
 @functools.lru_cache(maxsize=2)

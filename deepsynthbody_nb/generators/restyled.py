@@ -1,4 +1,4 @@
-"""A generated picture takes on light, colour and texture of a real one, and keeps its shapes; its mask stays true.
+"""A generated picture takes on the light, colour and texture of a real one; shapes stay, so its mask stays true.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/restyled.html.md"""
 

@@ -1,4 +1,4 @@
-"""Paths of sperm cells from a small network, tails that beat, and what else lies on the slide.
+"""Paths of sperm cells from a small network, tails that beat, and the other things on the slide.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/swimmers.html.md"""
 
@@ -25,7 +25,7 @@ from ..signals.tracks import PER_SECOND
 BEFORE = 6  # steps that the network sees
 WAYS = 6  # bells of the next step
 SWIM = ('speed', 'linearity', 'turning')  # of a cell: pixels per second, VSL over VCL, radians per second
-SLOWEST = .15  # pixels per second; a cell that lies still is drawn as if it were so fast
+SLOWEST = .15  # pixels per second; a cell that lies still is drawn with this speed
 
 # %% ../../nbs/generators/12_swimmers.ipynb #a9b1b0c8
 def told(
@@ -45,7 +45,7 @@ def ahead(
     return np.where(np.abs(way) < 1e-6, 1, way/np.maximum(np.abs(way), 1e-6))
 
 class Stepper(nn.Module):
-    "Steps before, (n, 6, 2), and what is told, (n, 3), to bells: logarithms of weights, places, logarithms of widths."
+    "Steps before, (n, 6, 2), and conditions, (n, 3), to bells: logarithms of weights, places, logarithms of widths."
 
     def __init__(self):
         super().__init__()
@@ -63,7 +63,7 @@ def swim(
     steps:int, # Tenths of a second
     chance:torch.Generator,
 )->np.ndarray: # Places (n, steps + 1), complex, pixels from where each began
-    "Paths of cells; the first twelve steps are thrown away, as they begin without a past."
+    "Paths of cells; the first twelve steps are dropped, because they begin without a past."
     scale, known, n = np.maximum(cells[:, 0], SLOWEST)/PER_SECOND, told(cells), len(cells)
     way = torch.rand(n, generator=chance, dtype=torch.float32).numpy()*2*math.pi
     before, out = np.tile((scale*cells[:, 1]*np.exp(1j*way))[:, None], (1, BEFORE)), []
@@ -85,7 +85,7 @@ RANGES = dict(cells=(1, 70), motile=(0, 100), speed=(15, 90), straightness=(20, 
 
 # %% ../../nbs/generators/12_swimmers.ipynb #e16b0e27
 class Swimmers(nn.Module):
-    "How cells go on, and what men, cells and tails are like."
+    "How cells move on, and how men, cells and tails differ."
 
     def __init__(self):
         super().__init__()
@@ -103,16 +103,16 @@ def as_logit(
 def _as_share(logit):
     return 1.02/(1 + math.exp(-logit)) - .01
 
-def _as_numbers(man): # of `MAN`, to what is normal; NaN where nothing is asked
+def _as_numbers(man): # of `MAN`, to normal numbers; NaN where nothing is requested
     cells, motile, speed, straight = (man.get(name, math.nan) for name in MAN)
     return np.array([np.log(cells), as_logit(motile/100), np.log(speed), as_logit(straight/100)])
 
 def man_of(
     swimmers:Swimmers,
-    request:dict, # Of `MAN`, what is asked
+    request:dict, # Of `MAN`, what is requested
     chance:np.random.Generator,
 )->dict: # `MAN`, complete
-    "A man as he occurs; where something is asked, one who has it."
+    "A man drawn at random; where something is requested, one who fits it."
     mean, root = swimmers.man.double().numpy(), swimmers.man_spread.double().numpy()
     spread, man = root@root.T, mean + root@chance.standard_normal(4)
     asked = _as_numbers(request)
@@ -161,7 +161,7 @@ class Scene:
     dots:list          # for each picture (several, 4): x, y, number in `SIZES`, contrast; a bright one's is below 0
     man:dict
 
-def _wandering(sd, keeps, frames, shape, chance): # (frames, *shape): noise that remembers the picture before
+def _wandering(sd, keeps, frames, shape, chance): # (frames, *shape): noise that is correlated from picture to picture
     out = chance.standard_normal((frames, *shape))
     for k in range(1, frames):
         out[k] = keeps*out[k - 1] + math.sqrt(1 - keeps**2)*out[k]
@@ -202,7 +202,7 @@ def _tails(swimmers, heads, way, swims, chance): # (frames, n, 24)
 @undisturbed()
 def scene(
     swimmers:Swimmers,
-    request:dict, # Of `MAN`, what is asked
+    request:dict, # Of `MAN`, what is requested
     seed:int, record:int, # Which scene
     frames:int=50,
 )->Scene:

@@ -1,4 +1,4 @@
-"""The other generator of the published study, and the critic that taught both.
+"""The other generator of the published study, and the critic that both were trained against.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/wavegan.html.md"""
 
@@ -46,7 +46,7 @@ class WaveGAN(nn.Module):
         self.convs = nn.ModuleList(nn.Conv1d(i, o, KERNEL, padding=KERNEL//2) for i, o, _ in decoder)
 
     def noise(self, n:int, draw:torch.Generator)->torch.Tensor: # Shape (n, latent)
-        "What n records begin with."
+        "The latents that n records begin with."
         return torch.randn(n, self.latent, generator=draw, dtype=torch.float32)
 
     def forward(self, z):
@@ -103,7 +103,7 @@ def leaky_relu(x, below=0.2):
 
 def moved(
     x:torch.Tensor, # Shape (n, channels, time)
-    by:torch.Tensor, # Places, one a record, shape (n,)
+    by:torch.Tensor, # Places, one per record, shape (n,)
 )->torch.Tensor: # Same shape
     "Move each record in time, reflected at its ends."
     last = x.shape[-1] - 1

@@ -1,4 +1,4 @@
-"""The pictures of hospitals: numbers that a window turns into grey, and a header that knows too much about the patient.
+"""The pictures of hospitals: numbers that a window turns into grey, and a header with too much about the patient.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/dicom.html.md"""
 
@@ -100,7 +100,7 @@ IDENTITY = {'PatientName': 'patient_name', 'PatientID': 'patient_id', 'PatientBi
             'PatientSex': 'patient_sex', 'PatientAge': 'patient_age', 'StudyDate': 'study_date',
             'AccessionNumber': 'accession_number', 'InstitutionName': 'institution_name',
             'ReferringPhysicianName': 'referring_physician', 'StudyInstanceUID': 'study_uid',
-            'SeriesInstanceUID': 'series_uid', 'SOPInstanceUID': 'instance_uid'}  # only if asked for
+            'SeriesInstanceUID': 'series_uid', 'SOPInstanceUID': 'instance_uid'}  # only if requested
 
 # %% ../../nbs/images/06_dicom.ipynb #3b21cd70
 def read_dicom(
@@ -148,7 +148,7 @@ def _dataset(path):
         import pydicom
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"{path}: DICOM takes the package pydicom, which is not installed; "
-                                  "say: pip install 'deepsynthbody_nb[formats]'") from None
+                                  "run: pip install 'deepsynthbody_nb[formats]'") from None
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
@@ -179,7 +179,7 @@ def _decoded(d, path):
 
 # %% ../../nbs/images/06_dicom.ipynb #6a841479
 def _described(x, d, path, keep_identity):
-    "The image with what the header says of it, and its mark."
+    "The image with what the header says about it, and its mark."
     wanted = KEPT | (IDENTITY if keep_identity else {})
     x = x.assign_attrs({name: str(d.get(key)) for key, name in wanted.items() if d.get(key) not in (None, '')})
     if str(d.get('BurnedInAnnotation', '')).upper() == 'YES':
@@ -227,7 +227,7 @@ def _header(x, digest, path):
         from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"{path}: DICOM takes the package pydicom, which is not installed; "
-                                  "say: pip install 'deepsynthbody_nb[formats]'") from None
+                                  "run: pip install 'deepsynthbody_nb[formats]'") from None
     said, synthetic = sentence(x), is_synthetic(x)
     source = [str(x.attrs.get(key, '')) for key in ('provenance', 'model', 'version', 'seed')]
     d, meta = Dataset(), FileMetaDataset()

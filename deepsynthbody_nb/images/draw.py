@@ -1,4 +1,4 @@
-"""Images on a page as they are: every pixel shown, masks as outlines, and under all of it where they come from.
+"""Images on a page as they are: every pixel shown, masks as outlines, and below them where they come from.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/draw.html.md"""
 

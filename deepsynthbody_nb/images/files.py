@@ -121,7 +121,7 @@ def _is_dicom(path):
         return file.read(132)[128:] == b'DICM'
 
 def _alike(x, size, space):
-    "The image as it was asked for."
+    "The image in the requested size and colour."
     if space is not None:
         x = to_colour(x) if space == 'sRGB' else to_grey(x)
     return x if size is None else resize(x, size)
@@ -267,7 +267,7 @@ def write(
     if os.path.isdir(path):
         what = 'is there already; remove it or choose another name' if suffix == '.zarr' else 'is a folder; name a file'
         raise IsADirectoryError(f"{path}: {what}")
-    beside = [path.with_suffix('.json').name] if suffix == '.npy' else []    # whoever sees the image sees its mark
+    beside = [path.with_suffix('.json').name] if suffix == '.npy' else []    # where the image is, its mark is too
     with written_whole(path.parent, [*beside, path.name]) as aside:
         _save(x, aside/path.name, bits)
     return path
@@ -293,7 +293,7 @@ def _save(x, path, bits):
 
 # %% ../../nbs/images/01_files.ipynb #35661c4d
 def _write_folder(x, folder, format, bits):
-    "One file per record, and a table of what is known of them."
+    "One file per record, and a table of their coordinates."
     folder, suffix, x = Path(folder), FORMATS[one_of('format', format, FORMATS)], named(x)
     names = _file_names(x, folder)
     with_masks = isinstance(x, xr.Dataset)
@@ -339,7 +339,7 @@ def read_folder(
     records=None, # Names of those that are wanted; all if not given
     size=None, space=None, **options, # As in `read`
 ): # Dataset of image and mask, or without masks an array; dims (record, ...)
-    """Read a folder of images, with their masks and what the table knows of them.
+    """Read a folder of images, with their masks and the columns of the table.
 
     Raises `FileNotFoundError` or `ValueError` naming images without mask or row, and masks or rows without image."""
     folder = Path(folder)
@@ -382,7 +382,7 @@ def _in_numbers(name):
     return [(len(part), part) if part.isdigit() else (0, part) for part in re.split(r'(\d+)', name)]
 
 def _table(path, images, must):
-    "What is known of each image, by its name."
+    "What is known about each image, by its name."
     import pandas as pd
     if not path.exists():
         if must:

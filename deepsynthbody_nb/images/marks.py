@@ -73,7 +73,7 @@ def with_note(
     x, # Image or dataset, as it came from a file
     said, # The file's note; may be empty
 ): # The same, with the attributes and coordinates that the note names
-    "An image that knows again what its file says."
+    "An image with the mark and the coordinates that its file states."
     marks = {k: said[k] for k in ('provenance', 'model', 'version', 'seed') if said.get(k) not in (None, '')}
     request = said.get('requested', {})
     if request and not set(request) <= set(REQUESTS):

@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and GIF: every kind of pixel that they hold is read right, or refused in one sentence.
+"""PNG, JPEG, TIFF and GIF: every kind of pixel is read correctly, or refused in one sentence.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/pictures.html.md"""
 
@@ -147,7 +147,7 @@ def read_picture(
     return with_note(x, said)
 
 def _texts(picture):
-    "Whatever a file says in words."
+    "All texts that a file holds."
     found = [*getattr(picture, 'text', {}).values(), picture.info.get('comment', ''), picture.getexif().get(270, '')]
     return [text.decode('utf-8', 'replace') if isinstance(text, bytes) else text for text in found]
 

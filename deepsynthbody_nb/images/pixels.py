@@ -288,7 +288,7 @@ def phantom(
     start:int=0, # The first record
     radius:float=None, # Of the bump, as a part of the size, .05 … .4; drawn if not given
 )->xr.Dataset: # `image` (record, y, x, channel), `mask` (record, y, x)
-    "Pictures of nobody, with true masks: for trying out whatever handles images."
+    "Pictures of nobody, with true masks, for trying out code that handles images."
     n, size, start = whole('n', n, 1), whole('size', size, 8), whole('start', start)
     records = np.arange(start, start + n)
     streams = [numpy_stream(whole('seed', seed), int(k)) for k in records]

@@ -131,7 +131,7 @@ def _by_network(values, network):
 def _mean(seen, seed):
     return np.mean(seen, 0)
 
-def _each(seen, seed): # one is drawn by lot for every picture
+def _each(seen, seed): # one is chosen at random for every picture
     return seen
 
 def _network(seen, seed):
@@ -140,7 +140,7 @@ def _network(seen, seed):
     from deepsynthbody_nb.images.style import train_style_net
     return train_style_net(torch.from_numpy(np.moveaxis(np.stack(seen), -1, 1).astype('float32')), seed)
 
-_WAYS = {  # what is seen of each reference; what is made of it; and how a picture is brought to it
+_WAYS = {  # what is measured on each reference; what is computed from it; and how a picture is brought to it
     'histogram': (_quantiles, _mean, _by_histogram),
     'exposure': (_curve_points, _mean, _by_curve),
     'colour': (_moments, _mean, _by_colour),

@@ -1,4 +1,4 @@
-"""Pictures as another device would show them, and a small network that learns to undo such changes.
+"""Pictures as another device would show them, and a small network trained to undo such changes.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/images/style.html.md"""
 
@@ -69,7 +69,7 @@ def restyled(
     return (y + grain*(.3 + y)).clamp(0, 1)
 
 # %% ../../nbs/images/07_style.ipynb #74b2a94b
-LONGEST = 64  # pixels: larger pictures are looked at in this size
+LONGEST = 64  # pixels: larger pictures are reduced to this size first
 
 # %% ../../nbs/images/07_style.ipynb #68639b4f
 PIECES = 8  # of a brightness curve
@@ -154,9 +154,9 @@ def train_style_net(
     seed:int=0, # Of weights, order and changes
     steps:int=STEPS,
 )->StyleNet: # In evaluation mode, without gradients
-    "Train a network to undo changes of style; raises `ValueError` for pictures under 8 pixels a side."
+    "Train a network to undo changes of style; raises `ValueError` for pictures under 8 pixels per side."
     if min(x.shape[2:]) < 8:
-        raise ValueError(f"a style is learnt from pictures of 8 × 8 pixels or more; these have {tuple(x.shape[2:])}")
+        raise ValueError(f"training a style needs pictures of 8 × 8 pixels or more; these have {tuple(x.shape[2:])}")
     x, steps = _small(x.float())[0], whole('steps', steps, 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Sliders for a generator that can be asked: rate, intervals, axis, age, findings, and a beat's main shapes.
+"""Sliders for a generator that takes requests: rate, intervals, axis, age, findings, and a beat's main shapes.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/asked.html.md"""
 
@@ -23,7 +23,7 @@ from ..signals.leads import LEADS_8, as_ecg
 from .steering import Steering
 
 # %% ../../nbs/latent/05_asked.ipynb #e417be7a
-MOVED = dict(  # control: what is asked, and one standard deviation of it
+MOVED = dict(  # control: what is requested, and one standard deviation of it
     heart_rate=('heart_rate_bpm', 15),
     pr_interval=('pr_ms', 25),
     qrs_duration=('qrs_ms', 15),
@@ -38,17 +38,17 @@ SHAPES = ('shape_1', 'shape_2', 'shape_3')  # the first principal axes of a beat
 # %% ../../nbs/latent/05_asked.ipynb #71510b09
 @dataclasses.dataclass(frozen=True)
 class Request:
-    "Records that differ in what is asked, with the noise of one."
+    "Records with different requests and the noise of one."
     seed: int
     condition: dict      # as `as_condition` gives it
-    own: dict            # what the first of them has, where it was not asked
+    own: dict            # the first record's own values, where none were requested
     shape: torch.Tensor  # along `SHAPES`, standard deviations, (n, 3)
 
     def __len__(self): # records, not fields
         return len(self.shape)
 
 class Asked(Steering):
-    "A flow over beats, steered by what it is asked for and by the shape of its beats."
+    "A flow over beats, steered by requests and by the shape of its beats."
 
     controls = {name: column if column != 'age' else '' for name, (column, _) in MOVED.items()}
     controls |= dict.fromkeys((*FOUND, *SHAPES), '')

@@ -27,13 +27,13 @@ from ..records.devices import built, undisturbed
 from ..signals.leads import as_ecg
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #e691ca4f
-@dataclass(frozen=True, eq=False)             # each its own, so that functions can remember what they made of it
+@dataclass(frozen=True, eq=False)             # each its own, so that functions can cache their results for it
 class Latent:
-    "What the encoder makes of the noise of n records; `latent[3]`, `latent[2:5]` and `latent[[0, 0]]` are latents too."
+    "The encoder's output for the noise of n records; `latent[3]`, `latent[2:5]` and `latent[[0, 0]]` are latents too."
     bottleneck:torch.Tensor # Shape (n, 250, 2), before the leaky ReLU
     skips:tuple # Activations of encoder levels 2 to 5, shapes (n, 25, 500), (n, 50, 250), (n, 150, 50), (n, 250, 10)
     origin:tuple # Where each record comes from, in words: 'seed 7, record 0'
-    unreached:tuple=() # What of a given record the latent does not reach, in words; '' if all, or if none was given
+    unreached:tuple=() # Properties of a given record that the latent does not reach, in words; '' if none
 
     def __post_init__(self):
         if not self.unreached:
@@ -56,7 +56,7 @@ def warn_unreached(
     if those:
         which = 'this record' if len(latent) == 1 else f'{len(those)} of {len(latent)} records'
         each = '; '.join(latent.unreached[k] if len(latent) == 1 else f'{k}: {latent.unreached[k]}' for k in those)
-        warnings.warn(f"the generator does not reach {which} ({each}): what is made from the latent is another heart",
+        warnings.warn(f"the generator does not reach {which} ({each}): the latent makes another heart",
                       stacklevel=stacklevel)
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #b5ac1094
@@ -99,7 +99,7 @@ def activations(
     return [*latent.skips, F.leaky_relu(latent.bottleneck, .01)]
 
 def _kind(latent):
-    "What the ECGs of a latent are: synthetic, or real ones edited by the generator."
+    "The mark of a latent's ECGs: synthetic, or real ones edited by the generator."
     real = any(re.search('inversion of (?!synthetic(?:[:,]| ·))', origin) for origin in latent.origin)
     return 'real, edited' if real else 'synthetic'
 
@@ -128,7 +128,7 @@ COORDINATES, FOLLOWERS = 10, 54     # wide axes to walk along; narrow ones that 
 
 # %% ../../nbs/latent/00_bottleneck.ipynb #2a5fa21b
 def follow_network(): # An `nn.Module`: coordinates (n, 10) to narrow axes (n, 54), standard deviations
-    "The network that foretells the narrow axes from the wide ones."
+    "The network that predicts the narrow axes from the wide ones."
     sizes = (COORDINATES, 256), (256, 256), (256, FOLLOWERS)
     first, second, last = (nn.Linear(*size) for size in sizes)
     return nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
@@ -148,7 +148,7 @@ def along(
     first:int=0, # Axis, widest first
     last:int=COORDINATES, # Axis to stop before
 )->torch.Tensor: # Shape (n, last - first), standard deviations
-    "Where latents lie along principal axes of the bottleneck; along the ten wide ones if not told otherwise."
+    "Coordinates of latents along principal axes of the bottleneck; by default the ten wide ones."
     d = density()
     return (latent.bottleneck.flatten(1) - d['mean'])@d['axes'][first:last].T/d['sd'][first:last]
 
@@ -162,7 +162,7 @@ def placed(
 def leftover(
     latent:Latent,
 )->torch.Tensor: # Shape (n, 54), standard deviations
-    "What the wide axes do not tell about the narrow ones."
+    "The part of the narrow axes that the wide ones do not predict."
     return along(latent, COORDINATES, COORDINATES + FOLLOWERS) - density()['follow'](along(latent))
 
 def moved_to(

@@ -1,4 +1,4 @@
-"""Named sliders: ask for a faster heart, a taller T or another axis, and get that and little else.
+"""Named sliders: request a faster heart, a taller T or another axis, and little else changes.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/latent/controls.html.md"""
 
@@ -49,7 +49,7 @@ def standardised(
     mean=0, # Of the ten columns of CONTROLS, in units of the table, the RR variability's as a logarithm
     sd=1, # Likewise
 )->pd.DataFrame: # Columns named as the controls
-    "The measures that can be asked for, in standard deviations of ordinary records."
+    "The measures that can be requested, in standard deviations of ordinary records."
     values = table[list(CONTROLS.values())].astype(float).set_axis(list(CONTROLS), axis=1)
     return (values.assign(rr_variability=np.log(values.rr_variability)) - mean)/sd
 
@@ -67,7 +67,7 @@ class Reader(nn.Module):
         self.register_buffer('scale', torch.ones(150, 1))  # of the features
 
     def features(self, bottleneck):
-        "What two levels of the decoder make of a bottleneck, shape (n, 150, 50)."
+        "The output of two levels of the decoder for a bottleneck, shape (n, 150, 50)."
         first, second = folded_decoder().convs[:2]
         x = F.relu(interleaved(first(F.leaky_relu(bottleneck, 0.01)), 5))
         return F.relu(interleaved(second(torch.cat((x, self.skip.expand(len(x), -1, -1)), 1)), 5))
@@ -85,7 +85,7 @@ class Reader(nn.Module):
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_controls()->tuple: # The reader, and a table of mean and sd of each control
-    "What ships of the controls; raises `ValueError` if the weights are damaged."
+    "The reader and the scales that ship; raises `ValueError` if the weights are damaged."
     shipped = load_weights('controls')
     usual = pd.DataFrame(
         {part: shipped.pop(part).double().numpy() for part in ('mean', 'sd')}, index=list(CONTROLS)
@@ -105,7 +105,7 @@ def slope(
 
 # %% ../../nbs/latent/02_controls.ipynb #ad28b813
 _STEP = 0.25     # standard deviations
-_ASKED = 0.3     # caution for the measure asked for
+_ASKED = 0.3     # regularisation for the requested measure
 _HELD = 3        # and for the others
 
 @functools.lru_cache(maxsize=64)
@@ -135,7 +135,7 @@ def _moved(latent, control, value):
     return replace(moved_to(latent, torch.lerp(way[k], way[k + 1], at - k)[None]), origin=origin)
 
 # %% ../../nbs/latent/02_controls.ipynb #b5a1e912
-_PLACES = 12  # looked at in each step, besides four on the reader's own line
+_PLACES = 12  # tested in each step, besides four on the reader's own line
 
 def _axes(latent):
     "QRS axis of each record, degrees; NaN where no QRS is found."
@@ -181,7 +181,7 @@ def _searched_way(latent, sign, steps):
         beside = (reader(there.bottleneck) - start)[:, others].square().sum(1)
         cost = (
             (gained - 0.6*2*_STEP)**2 + 5*F.relu(0.03 - gained) + 0.05*beside
-        )  # as much as sliders usually get; hardly ever back; others at rest
+        )  # as much as sliders usually move; hardly ever back; others stay
         best = int(cost.argmin())
         way += [torch.lerp(way[-1], places[best], 0.5), places[best]]
         reached = axis[best]
@@ -195,7 +195,7 @@ def move(
     """Move latents by named controls, one after the other: `move(latent, {'heart_rate': 1, 'qrs_axis': -.5})`.
 
     Raises `ValueError` for an unknown control or a value that is no finite number. Warns if a record leaves the
-    place where ordinary ones lie."""
+    region of ordinary ones."""
     if unknown := [name for name in values if name not in CONTROLS]:
         raise ValueError(
             f"unknown control {', '.join(map(repr, unknown))}; known are {', '.join(CONTROLS)}"
@@ -258,12 +258,12 @@ class Bottleneck(Steering):
         if out > 1:
             return (
                 f"Outside the ordinary: {out:.1f} times as far out as 999 of 1,000 of the generator's own records. "
-                "What you see may be no heart's doing."
+                "The picture may show what no heart does."
             )
         if latent.unreached[0]:
             return (
                 f"The generator does not reach the given record: {latent.unreached[0]}. "
-                "What you see is another heart."
+                "The picture shows another heart."
             )
         return ''
 

@@ -37,7 +37,7 @@ _SLOW = F.normalize(torch.stack([torch.cos(torch.pi*k*(_n + .5)/5000) for k in r
 def without_wander(
     x:torch.Tensor, # Shape (…, 5000), 500 Hz
 )->torch.Tensor:
-    "What is faster than 0.5 Hz."
+    "The part that is faster than 0.5 Hz."
     return x - (x@_SLOW)@_SLOW.T
 
 def correlation(
@@ -113,7 +113,7 @@ class Encoder(nn.Module):
 @functools.lru_cache(maxsize=1)
 @torch.inference_mode(False)
 def load_inversion()->tuple: # Encoder; Decoding; of 16,000 generated records the axes (…, 64) and envelopes (…, 313)
-    "What ships of the inversion; raises `ValueError` if the weights are damaged."
+    "The encoder, decoder and library that ship; raises `ValueError` if the weights are damaged."
     shipped = {name: part.float() for name, part in load_weights('inversion').items()}
     own = {name.removeprefix('encoder.'): part for name, part in shipped.items() if name.startswith('encoder.')}
     encoder = built(Encoder, own, strict=False)                              # batch norms count their batches: not kept
@@ -181,7 +181,7 @@ _MATTERS = .02                          # s: a record is shorter or longer only 
 def as_generated(
     x, # ECGs with leads that determine the eight: dims (record, lead, time) or (lead, time), or ndarray; mV
 )->xr.DataArray: # Dims (record, lead, time), leads `LEADS_8`, 5000 samples; the history says what was done
-    """ECGs of the length and rate that the generator makes; warns where that takes seconds away, or makes some up.
+    """ECGs of the length and rate that the generator makes; warns if seconds are cut off, or made up.
 
     Raises `ValueError` for a rate below 100 Hz, missing leads or samples (NaN), a record without a signal, or one too
     short to be repeated."""
@@ -232,10 +232,10 @@ _WORDS = dict(heart_rate_bpm='heart rate {:.0f} bpm', qrs_axis_deg='QRS axis {:.
 
 def not_reached(
     given:xr.DataArray, # One ECG as the generator makes them, dims (lead, time), mV
-    found:xr.DataArray, # What was found for it, likewise
+    found:xr.DataArray, # The record found for it, likewise
     near:xr.DataArray, # Correlation of each lead
 )->str: # '' if all is near
-    "What of a record a found one does not reach, in words."
+    "The properties of a record that a found one does not reach, in words."
     a, b = (measure(x).iloc[0] for x in (given, found))
     said = []
     for column, limit in NEAR.items():

@@ -106,7 +106,7 @@ def between(
 def along(
     stops, # Places: two or more
     steps:int, # From one to the next
-    between, # What lies at t, 0 … 1, on the way from one place to another
+    between, # The place at t, 0 … 1, on the way from one to another
 )->list: # (len(stops) - 1)·steps + 1 places of one picture each
     "Places along a walk; raises `ValueError` for fewer than two stops or a step."
     steps = whole('steps', steps, 1)
@@ -126,7 +126,7 @@ def walk(
 @undisturbed()
 def inverted(
     x, # Pictures with masks: a dataset of image and mask; or images alone
-    condition=None, # What they would have been asked for, as in `draw`
+    condition=None, # The requests that they would fit, as in `draw`
     steps:int=60,
     card=CARD, # Of the generator
 )->Place: # Decode it with `steps` as many and guidance 1
@@ -134,7 +134,7 @@ def inverted(
     pair = x if isinstance(x, xr.Dataset) else None
     image = as_image(x if pair is None else paired(x).image)
     if 'channel' not in image.dims:
-        raise ValueError("the picture flow knows pictures in colour; this one is grey")
+        raise ValueError("the picture flow takes pictures in colour; this one is grey")
     pair = paired(image, np.zeros(image.shape[:-1], bool)) if pair is None else paired(pair)
     pair = resize(pair.expand_dims('record') if 'record' not in pair.dims else pair, picture_flow.SIZE)
     flow, n = load_flow('cpu', card), pair.sizes['record']

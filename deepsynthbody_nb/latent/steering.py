@@ -58,7 +58,7 @@ class Steering:
         return np.rint(1000*self.decode(latent).values).astype('int16')
 
     def warning(self, latent)->str: # A sentence; '' if there is nothing to say
-        "What is odd about a latent of one record."
+        "What is unusual about a latent of one record."
         return ''
 
     def code(self,

@@ -1,4 +1,4 @@
-"""Choose where to compute, and compute there the same, whatever the notebook has set before.
+"""Choose where to compute, and get the same numbers there, whatever the notebook has set before.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/records/devices.html.md"""
 

@@ -94,7 +94,7 @@ _MADE = re.compile(r'generator (?P<model>\S+)(?: (?!seed)(?P<version>[^,]+))?(?:
 def comment_lines(
     x, # One record
 )->list: # Lines for a header: the record's own comments, then its mark
-    "What a file's comments say of a record."
+    "The comments that a file carries about a record."
     own = x.attrs.get('comments', _own(x, 'comments') or [])
     own = own.split('; ') if isinstance(own, str) else list(own)
     lines = [line for line in (' '.join(str(text).split()) for text in own) if line]
@@ -107,7 +107,7 @@ def comment_lines(
 def table_lines(
     sources, # Pairs of a name and the data that it stands for in the table: DataArray or Dataset
 )->str: # '' if none of them has a history
-    "What a table about records begins with: a comment line for each history; if there are several, with its names."
+    "The first lines of a table about records: one comment line per history; if there are several, with their names."
     histories = {}
     for name, x in sources:
         own = [x] if 'record' not in x.dims else [x.isel(record=k) for k in range(x.sizes['record'])]
@@ -128,7 +128,7 @@ def marks_of(
 def requests_of(
     lines, # Comments of a header
 )->dict: # name: text or number; empty if the comments hold no request
-    "What the comments of a file say was requested of the generator."
+    "The request to the generator, read from the comments of a file."
     line = next((line for line in map(str, lines) if line.startswith('requested: ')), 'requested: ')
     pairs = (part.partition(' ') for part in line.removeprefix('requested: ').split('; ') if part)
     return {name: float(value) if re.fullmatch(r'-?[\d.]+', value) else value for name, _, value in pairs}

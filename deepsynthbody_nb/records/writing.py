@@ -1,4 +1,4 @@
-"""A file appears under its name when it is whole, or not at all.
+"""Each file is written under a temporary name and renamed when it is complete, so no half-written file is left behind.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/records/writing.html.md"""
 
@@ -64,9 +64,9 @@ def write_text(
 # %% ../../nbs/records/03_writing.ipynb #b3304026
 def sweep(
     folder,
-    pattern:str='.writing-*', # Of the names of what was under way
+    pattern:str='.writing-*', # Of the names of the files that were being written
 ):
-    "Take away what interrupted programs left."
+    "Remove the temporary folders that interrupted programs left."
     for rest in Path(folder).glob(pattern):
         if rest.is_dir():
             shutil.rmtree(rest)

@@ -42,7 +42,7 @@ def sample(
     device:str='cpu', # 'cpu', 'cuda', 'mps'
     generator='sperm', # Which generator: name, or folder with a card.toml
 )->xr.Dataset: # video (record, time, y, x), 0 to 1; box (record, time, cell, side), pixels; swims (record, cell)
-    "Videos as arrays; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Videos as arrays; raises `ValueError` naming a wrong argument and what would be right."
     n, seed = whole('n', n, 0), seed_or_drawn(seed)
     card, each = _checked(n, frames, condition, generator)
     x = _drawn(card, seed, 0, each, frames, device)
@@ -60,7 +60,7 @@ def pictures(
     x:xr.Dataset, # Records as `sample` gives them
     record:int=0, # Which one
 )->xr.DataArray: # (record, y, x): the pictures of a video one after the other
-    "A video's pictures as images, for whatever takes images."
+    "A video's pictures as images, for functions that take images."
     one = x.video.isel(record=record, drop=True)
     return as_image(one.drop_vars([name for name in one.coords if name != 'time']).rename(time='record'))
 

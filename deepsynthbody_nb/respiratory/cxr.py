@@ -31,7 +31,7 @@ def sample(
     generator='chest', # 'chest' (128 × 128), 'chest_1024', or a folder with a card.toml
     device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
 )->xr.DataArray: # (record, y, x), 0 … 1
-    "Films as an array; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Films as an array; raises `ValueError` naming a wrong argument and what would be right."
     return door.sample(n, seed=seed, device=device, generator=generator, condition=condition)
 
 # %% ../../nbs/systems/06_cxr.ipynb #f0354096
@@ -53,7 +53,7 @@ def generate(
     each = usual_requests(card, n, seed, start) if usual else one_each(condition, n)
     if missing := [k for k, request in enumerate(each) if not request.get('finding')]:
         raise ValueError(f"condition says no finding for film {start + missing[0]}, and the folders are named by it; "
-                         "ask for {'finding': 'normal'} or {'finding': 'abnormal'}, or leave condition out")
+                         "request {'finding': 'normal'} or {'finding': 'abnormal'}, or leave condition out")
 
     def written(one, folder):
         return write(one, made_folder(folder/str(one.finding.values))/f'{int(one.record)}.{suffix}')
@@ -75,7 +75,7 @@ def walk(
 def invert(
     x, # Films, dims (record, y, x) or (y, x), 0 to 1
     *,
-    condition=None, # What is known of them
+    condition=None, # What is known about them
     generator='chest', # As in `sample`; 128 × 128
 ): # `latent.greys.GreyPlace`, to walk from
     "Find the noise that films come from; the brightest hundredth of their pixels is cut first."

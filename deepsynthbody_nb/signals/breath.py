@@ -16,7 +16,7 @@ from .pulse import as_pulse, find_pulses
 
 # %% ../../nbs/signals/22_breath.ipynb #41b51a94
 MODULATION_HZ = 4
-BREATHS = (6, 45)  # per minute, that are looked for
+BREATHS = (6, 45)  # per minute: the range of rates that is searched
 WINDOW_S = 32  # seconds that give one rate
 
 # %% ../../nbs/signals/22_breath.ipynb #16f8d7bd
@@ -38,7 +38,7 @@ def modulations(
     pulses:pd.DataFrame=None, # Its beats from `find_pulses`
     pulse=None, # Its pulse wave as `as_pulse` takes it, one record, for the level between beats
 )->dict: # name: values at `MODULATION_HZ`: ecg_interval, ecg_height, pulse_interval, pulse_height, pulse_level
-    "What may sway with the breath, of one record; raises `ValueError` if there is neither an ECG nor a pulse."
+    "What may vary with the breath, for one record; raises `ValueError` if there is neither an ECG nor a pulse."
     if r_peaks_s is None and pulses is None and pulse is None:
         raise ValueError("modulations come from R peaks, from pulses, or from both; none was passed")
     found = {}
@@ -114,7 +114,7 @@ def breath_rates(
     x, # As in `breath_rate`
     window_s:float=WINDOW_S, # Length of a stretch
     step_s:float=None, # From one to the next; as long as a stretch if not given
-)->pd.DataFrame: # One row a stretch: start_s, stop_s, and what `breath_rate` gives
+)->pd.DataFrame: # One row per stretch: start_s, stop_s, and what `breath_rate` gives
     "Respiratory rates of stretches one after the other; raises `ValueError` where not even one fits."
     if isinstance(x, dict):
         seconds = min((len(v) for v in x.values()), default=0)/MODULATION_HZ

@@ -1,4 +1,4 @@
-"""What every hospital's format holds: channels with a name, a unit and a rate, and a person whose record it is.
+"""What every hospital format holds: channels with a name, a unit and a rate, and data about a person.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/channels.html.md"""
 
@@ -60,15 +60,15 @@ def _plain_rate(rate):
     return whole if abs(rate - whole) < 1e-7*rate else float(rate)
 
 # %% ../../nbs/signals/10_channels.ipynb #b990d7c9
-IDENTITY = ('name', 'patient_id', 'birth_date', 'sex', 'age_years', 'recorded')  # what a header may know of a person
+IDENTITY = ('name', 'patient_id', 'birth_date', 'sex', 'age_years', 'recorded')  # what a header may say about a person
 
 # %% ../../nbs/signals/10_channels.ipynb #37c0a120
 def with_identity(
     x,  # ECG
-    keep: bool,  # Was it asked for?
+    keep: bool,  # Was it requested?
     **known,  # Of `IDENTITY`; what is None or empty is left out
-):  # the ECG, with attrs['identity'] if it was asked for
-    "An ECG with what its header knows of the person, if that was asked for."
+):  # the ECG, with attrs['identity'] if it was requested
+    "An ECG with what its header says about the person, if that was requested."
     if unknown := [k for k in known if k not in IDENTITY]:
         raise ValueError(f"unknown part of an identity {unknown[0]!r}; known are {', '.join(IDENTITY)}")
     if not keep:
@@ -78,13 +78,13 @@ def with_identity(
 def identity_of(
     x,  # ECG
 ) -> dict:  # of texts; empty if nothing is known
-    "What an ECG knows of its person."
+    "What an ECG holds about its person."
     return dict(x.attrs.get('identity', {}))
 
 def without_identity(
     x,  # ECG
 ):  # the ECG
-    "An ECG that knows nothing of its person."
+    "An ECG without anything about its person."
     kept = {k: v for k, v in x.attrs.items() if k != 'identity'}
     return x.drop_attrs(deep=False).assign_attrs(kept)
 
@@ -99,5 +99,5 @@ def needed(
     except ImportError:
         package = module.partition('.')[0]
         raise ImportError(
-            f"{what} takes the package {package}, which is not installed; say: pip install 'deepsynthbody_nb[formats]'"
+            f"{what} takes the package {package}, which is not installed; run: pip install 'deepsynthbody_nb[formats]'"
         ) from None

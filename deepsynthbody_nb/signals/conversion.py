@@ -1,4 +1,4 @@
-"""Convert every ECG of a folder, keep its tables, and say of each file what became of it.
+"""Convert every ECG of a folder, keep its tables, and report what happened to each file.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/conversion.html.md"""
 

@@ -1,4 +1,4 @@
-"""Where P, QRS and T begin, culminate and end: a small network trained on cardiologists' marks.
+"""Where P, QRS and T begin, peak and end: a small network trained on waves that cardiologists marked by hand.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/delineate.html.md"""
 
@@ -107,7 +107,7 @@ def load_delineator()->Delineator: # In evaluation mode, without gradients, batc
 _CONSENT = 0.45  # weight of the mean over the leads: below 0.5, a lead without any sign of a wave gets none
 
 def _probabilities(model, x):
-    """Class probabilities of each lead alone and with the others' consent, (records, leads, 4, time), and the
+    """Class probabilities of each lead alone and together with the others, (records, leads, 4, time), and the
     normalised leads, all at `RATE`."""
     values = x.values
     ratio = Fraction(RATE/x.attrs['sampling_rate']).limit_denominator(1000)
@@ -164,7 +164,7 @@ def _runs(p):
     return row[whole], kind[whole], start[whole], stop[whole]
 
 def _plausible(row, kind, start, mass, n_leads):
-    """Which runs to keep: one ventricular beat in 200 ms, one P and one T a beat, and no P at all in a record where P
+    """Which runs to keep: one ventricular beat in 200 ms, one P and one T per beat, and no P at all in a record where P
     are rare."""
     keep = np.ones(len(row), bool)
     qrs = np.flatnonzero(kind == 2)
@@ -184,7 +184,7 @@ def _plausible(row, kind, start, mass, n_leads):
 
 # %% ../../nbs/signals/03_delineate.ipynb #b7913f2e
 _NEAR = (
-    15  # samples, 60 ms: so far may a lead's own boundary be from the one found with the others' consent
+    15  # samples, 60 ms: the most by which a lead's own boundary may differ from the one found with all leads
 )
 # s: the experts' marks lie on the first and the last sample of a wave at 500 Hz, half a sample inside the
 # crossing
@@ -224,16 +224,16 @@ def _peak(clean, row, start, stop):
     )
     return start + within[_best(wave, away)]
 
-# s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, has taken P in
+# s: a T that ends nearer to the next QRS, with no P between them, and is longer than usual, contains the P
 _P_ROOM = 0.1
-_FAST_RR = 0.45  # s: in a heart as fast as this that shows no P, it is hidden in T
+_FAST_RR = 0.45  # s: if a heart this fast shows no P, it is hidden in T
 _P_LONG = 1.2  # times the usual T of the lead: likewise
 
 def _apart(row, kind, onset, offset):
-    """Which waves to keep: a T that runs into the next P or QRS has an end that nobody can see, so it is dropped.
+    """Which waves to keep: a T that runs into the next P or QRS has no visible end, so it is dropped.
 
     In a fast heart the P of the next beat is hidden in T; where other beats of the lead show both, the longer T is
-    the one that took P in."""
+    the one that contains P."""
     keep = np.ones(len(row), bool)
     following = np.r_[(row[1:] == row[:-1]), False][: len(row)]
     next_kind = np.where(following, np.roll(kind, -1), 0)
@@ -335,7 +335,7 @@ def _beats(waves):
     return of_record, at, beat_of
 
 def _over_leads(waves, of_record, beat_of):
-    "Fiducials of each beat over the leads that agree, one row a wave and beat."
+    "Fiducials of each beat over the leads that agree, one row per wave and beat."
     n, rows = len(of_record), []
     voters = np.bincount(beat_of[(waves['kind'] == 2) & (beat_of >= 0)], minlength=n)
     live = np.zeros(of_record.max(initial=-1) + 1)
@@ -379,7 +379,7 @@ _COLUMNS = ['record', 'lead', 'beat', 'wave', 'onset_s', 'peak_s', 'offset_s', '
 def delineate(
     x, # ECG as `as_ecg` takes it: mV, 100 to 1,000 Hz, 2 s or longer
     method='network', # 'network', a `Delineator` of your own, or one of neurokit2's: 'dwt', 'cwt', 'peak', 'prominence'
-)->pd.DataFrame: # One row a wave: record, lead, beat, wave (P, QRS, T), onset_s, peak_s, offset_s, confidence (0 to 1)
+)->pd.DataFrame: # One row per wave: record, lead, beat, wave (P, QRS, T), onset_s, peak_s, offset_s, confidence (0 … 1)
     """Mark the waves of each lead, and in rows with lead 'all' those of each beat over all leads.
 
     Times are seconds on the ECG's own axis. `beat` numbers the record's beats from 0; a wave that belongs to none
@@ -505,14 +505,14 @@ def draw_waves(
     x:xr.DataArray, # One ECG, dims (lead, time), mV
     *marks:pd.DataFrame, # Tables from `delineate`; a second one is drawn as brackets below the trace
     record=None, # Which record of the tables; the ECG's own, or the only one, if not given
-): # matplotlib figure: one row a lead
-    "Draw leads with their waves coloured; raises `ValueError` if a table holds several records and none is named."
+): # matplotlib figure: one row per lead
+    "Draw leads with their waves coloured; raises `ValueError` if a table holds several records and none is chosen."
     import matplotlib.pyplot as plt
 
     if record is None and 'record' in x.coords:
         record = x.record.item()
     if record is None and any(table.record.nunique() > 1 for table in marks):
-        raise ValueError("the marks are of several records; say which one with record=")
+        raise ValueError("the marks are of several records; choose one with record=")
     fig, axes = plt.subplots(
         x.sizes['lead'], 1, figsize=(9, 1.2 + 1.3*x.sizes['lead']), sharex=True, squeeze=False
     )

@@ -115,7 +115,7 @@ def _unit(channel):
     return str(units[0].CodeValue) if units and channel.get('ChannelSensitivity') else None
 
 def _person(whole):
-    "What the header says of the person."
+    "What the header says about the person."
     age = str(whole.get('PatientAge', ''))
     return dict(
         name=str(whole.get('PatientName', '')),
@@ -139,7 +139,7 @@ def write_dicom(
     x,  # One ECG, dims (lead, time), mV
     path,  # Where to
     stored: np.ndarray,  # The same in whole µV, shape (lead, time)
-    keep_identity: bool = False,  # Write what `x` knows of its person?
+    keep_identity: bool = False,  # Write what `x` holds about its person?
 ) -> None:
     "Write a DICOM waveform file; raises `ValueError` for a rate or a number of leads that DICOM's ECGs do not have."
     needed('pydicom', 'DICOM')

@@ -1,4 +1,4 @@
-"""Fetch public collections of real records from their publishers: checked, resumed, and only when asked.
+"""Fetch public collections of real records from their publishers: checked, resumable, and only when you call it.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/download.html.md"""
 
@@ -21,7 +21,7 @@ from ..records.writing import made_folder, written_whole
 # %% ../../nbs/signals/06_download.ipynb #3d3eebd6
 @dataclass(frozen=True)
 class Source:
-    "Where a public collection lies, and what it asks for."
+    "Where a public collection lies, its licence and its citation."
     place: str     # folder and version at the publisher
     wanted: str    # regular expression: which of its files
     about: str     # one line
@@ -77,7 +77,7 @@ def _fetch(file, folder):
             publisher.dl_full_file(url, str(Path(aside)/'file'))
         except OSError as e:
             raise ConnectionError(f"{url}: could not be fetched ({type(e).__name__}); "
-                                  "the same call goes on where this one stopped") from e
+                                  "run the same call again: it continues where it stopped") from e
         return (Path(aside)/'file').read_bytes()
 
 def _keep(place, file, folder, sha256):

@@ -168,7 +168,7 @@ def provenance(
 
 # %% ../../nbs/signals/02_draw.ipynb #d1e6cb0d
 def write_gif(
-    x, # ECGs, dims (record, lead, time), mV; one frame a record
+    x, # ECGs, dims (record, lead, time), mV; one frame per record
     path, # Where to: .gif; it appears when it is complete
     layout:str='3x4', # As in `draw_ecg`
     per_second:float=12, # Frames

@@ -20,7 +20,7 @@ from .leads import LEADS_12
 # %% ../../nbs/signals/11_edf_files.ipynb #81d3e188
 def edf_channels(
     path,  # EDF, EDF+, BDF or BDF+ file
-) -> tuple:  # list of `Channel`, and the file as `edfio` has it; its samples are read when they are asked for
+) -> tuple:  # list of `Channel`, and the file as `edfio` has it; its samples are read when they are used
     "The channels of an EDF file; raises `ValueError` for one that is cut short or has gaps."
     edfio = needed('edfio', 'EDF')
     with open(path, 'rb') as file:
@@ -89,7 +89,7 @@ class _Later:
         return self.signal.data.astype(kind)
 
 def _person(whole):
-    "What the header says of the person; `edfio` raises where EDF+'s form is not kept."
+    "What the header says about the person; `edfio` raises where EDF+'s form is not kept."
     found = {}
     for key, ask in (
         ('name', lambda: whole.patient.name.replace('_', ' ')),
@@ -114,7 +114,7 @@ def write_edf(
     x,  # One ECG, dims (lead, time), mV
     path,  # Where to
     stored: np.ndarray,  # The same in whole µV, shape (lead, time)
-    keep_identity: bool = False,  # Write what `x` knows of its person?
+    keep_identity: bool = False,  # Write what `x` holds about its person?
 ) -> None:
     "Write an EDF+ file; raises `ValueError` for a rate that EDF's pieces of whole samples cannot hold."
     edfio = needed('edfio', 'EDF')

@@ -99,7 +99,7 @@ def _read_set(path, names, skip, asked):
     return xr.concat(parts, 'record', join='exact').assign_coords(record=known if same else list(numbers))
 
 def _only_rate(path, found, asked):
-    "The file's rate; raises if another was asked for, or if no ECG is recorded at it."
+    "The file's rate; raises if another was passed, or if no ECG is recorded at it."
     check_rate(
         found, path, '; is its clock in milliseconds, or does it count samples? Times are in seconds'
     )
@@ -192,12 +192,12 @@ FORMAT_OF = {suffix: name for name, suffix in FORMATS.items()} | {'.dat': 'wfdb'
 
 # %% ../../nbs/signals/01_files.ipynb #b6076192
 class Asked(NamedTuple):
-    "What the caller says of a file."
+    "What the caller states about a file."
 
     sampling_rate: float  # Hz; None if not said
     leads: list  # names; None if not said
     units: str  # as `millivolts_in` takes them; None if not said
-    keep_identity: bool  # also what a header knows of the person?
+    keep_identity: bool  # also what the header says about the person?
 
 def _by(reader):
     "A reader of hospitals' files as `read` calls it."
@@ -574,7 +574,7 @@ def write(
         raise IsADirectoryError(f"{path}: {what}")
     names = [path.with_suffix(s).name for s in (_PAIRS[suffix] if paired else [path.suffix])]
     if suffix in BARE and x.attrs.get('provenance'):
-        names.insert(0, path.with_suffix('.json').name)  # whoever sees the record sees its mark
+        names.insert(0, path.with_suffix('.json').name)  # where the record is, its mark is too
     with written_whole(path.parent, names) as aside:
         if suffix in _PERSONAL:
             WRITERS[suffix](x, aside/path.name, keep_identity)
@@ -597,7 +597,7 @@ def _check_bare(x, path):
         )
 
 def _write_folder(x, folder, format, keep_identity):
-    "One file per record, and a table of what is known of them."
+    "One file per record, and a table of their coordinates."
     import pandas as pd
 
     one_of('format', format, FORMATS)

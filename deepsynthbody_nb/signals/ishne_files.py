@@ -28,7 +28,7 @@ class Ishne(NamedTuple):
     nanovolt: list       # in one stored unit, for each lead
     samples: int         # of each lead
     start: int           # byte at which the samples begin
-    person: dict         # what the header says of it
+    person: dict         # what the header says about it
 
 def ishne_header(
     path,  # ISHNE file
@@ -64,7 +64,7 @@ def ishne_header(
     return Ishne(names, rate, list(nanovolt), there//count, start, _person(head))
 
 def _person(head):
-    "What the header says of the person."
+    "What the header says about the person."
     words = [head[a:b].split(b'\0')[0].decode('latin-1').strip() for a, b in ((28, 68), (68, 108), (108, 128))]
     born, recorded = (struct.unpack_from('<hhh', head, at) for at in (132, 138))
     return dict(
@@ -92,6 +92,6 @@ def read_ishne(
     units=None,  # Not needed: the format states its unit
     keep_identity: bool = False,  # Also name, number, sex and dates?
 ):  # ECG, DataArray (lead, time), mV
-    "Read an ISHNE file as a whole; of a day, rather a piece at a time: see the page on long records."
+    "Read a whole ISHNE file; a record of a day is better read in pieces: see the page on long records."
     channels, head = ishne_channels(path)
     return with_identity(ecg_of(channels, path, leads), keep_identity, **head.person)

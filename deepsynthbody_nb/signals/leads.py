@@ -132,7 +132,7 @@ def _recipe(lead, have):
 def lead_names(
     leads, # 8, 12, one name or a sequence of names
 )->tuple: # Names in the standard spelling
-    "Names for what was asked for; raises `ValueError` for another number, no name, or one that occurs twice."
+    "The names of the requested leads; raises `ValueError` for another number, no name, or one that occurs twice."
     if isinstance(leads, str):
         leads = (leads,)
     if isinstance(leads, (int, np.integer)) and leads in (8, 12):
@@ -183,14 +183,14 @@ def to_leads(
 def to_12_lead(
     x, # ECG with leads that determine all twelve, in any order: DataArray, or ndarray with 8 or 12 leads, mV
 )->xr.DataArray: # Same dims, leads exactly `LEADS_12`, mV
-    """Complete an ECG to the standard twelve leads (Einthoven, Goldberger); raises `ValueError` naming what is not
-    determined."""
+    """Complete an ECG to the standard twelve leads (Einthoven, Goldberger); raises `ValueError` naming leads that
+    are not determined."""
     return to_leads(x, LEADS_12)
 
 def to_8_lead(
     x, # ECG with leads that determine the eight, in any order: DataArray, or ndarray with 8 or 12 leads, mV
 )->xr.DataArray: # Same dims, leads exactly `LEADS_8`, mV
-    "Reduce an ECG to the eight independent leads; raises `ValueError` naming what is not determined."
+    "Reduce an ECG to the eight independent leads; raises `ValueError` naming leads that are not determined."
     return to_leads(x, LEADS_8)
 
 # %% ../../nbs/signals/00_leads.ipynb #f37f15fe

@@ -29,7 +29,7 @@ from .wfdb_files import choose_signals, comments_of, header_of, readable
 
 # %% ../../nbs/signals/19_long_records.ipynb #bf7c2cda
 class LongRecord:
-    "A record of hours, of which only what is asked for is in memory."
+    "A record of hours, of which only the requested piece is in memory."
     def __init__(self,
         source, # WFDB record, EDF or ISHNE file, Zarr store, or an ECG, dims (lead, time), mV
         leads=None, # Which, in which order; all ECG leads if not given

@@ -1,4 +1,4 @@
-"""Rate, intervals, axes, amplitudes in every lead and signal quality: one row a record.
+"""Rate, intervals, axes, amplitudes in every lead and signal quality: one row per record.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/measure.html.md"""
 
@@ -91,7 +91,7 @@ def _median_beat(values, middles, rate):
 
 # %% ../../nbs/signals/04_measure.ipynb #a0eeddf9
 def _intervals(marks):
-    "Medians over beats and leads, and of the beats over all leads: one row a record, ms."
+    "Medians over beats and leads, and of the beats over all leads: one row per record, ms."
     wide = marks[marks.beat >= 0].pivot_table(
         index=['record', 'lead', 'beat'], columns='wave', values=['onset_s', 'offset_s']
     )
@@ -201,7 +201,7 @@ LIMITS = dict(  # beyond these a lead is named in the column `quality`
 def disturbance(
     x, # One ECG, dims (lead, time), mV
     marks:pd.DataFrame, # Its rows of the table from `delineate`
-)->tuple: # Two arrays, one value a lead, mV: wander and noise
+)->tuple: # Two arrays, one value per lead, mV: wander and noise
     """Baseline wander (standard deviation below 0.5 Hz) and noise (root mean square above 40 Hz, outside of QRS) of
     each lead."""
     rate, v = x.attrs['sampling_rate'], x.values.astype(float)
@@ -310,7 +310,7 @@ _FEW = [
 def measure(
     x, # ECG as `as_ecg` takes it: mV, 100 to 1,000 Hz, 2 s or longer
     marks:pd.DataFrame=None, # Its table from `delineate`, made if not given
-)->pd.DataFrame: # One row a record: rates, intervals, axes, quality, then levels by lead (`r_amplitude_V5_mv`)
+)->pd.DataFrame: # One row per record: rates, intervals, axes, quality, then levels by lead (`r_amplitude_V5_mv`)
     """Measure every record of an ECG; the unit is in a column's name.
 
     Raises `ValueError` for missing samples (NaN), less than 2 s, or a rate outside 100 to 1,000 Hz. Standard:

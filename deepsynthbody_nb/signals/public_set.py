@@ -1,4 +1,4 @@
-"""The records that the generator's authors published, as people have them: files, and MUSE's measurements.
+"""The records that the generator's authors published: files, and MUSE's measurements.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/public_set.html.md"""
 

@@ -1,4 +1,4 @@
-"""Beats in a pulse wave: where each begins, peaks and has its notch, how tall it is, how late after the heart's.
+"""Beats in a pulse wave: where each begins, peaks and has its notch, its height, and its delay after the heartbeat.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/pulse.html.md"""
 
@@ -86,7 +86,7 @@ def _pulses(v, rate):
 def find_pulses(
     x, # Pulse waves, as `as_pulse` takes them
     sampling_rate:float=None, # Hz, for an ndarray
-)->pd.DataFrame: # One row a pulse: record, beat, onset_s, peak_s, notch_s (NaN without one), amplitude
+)->pd.DataFrame: # One row per pulse: record, beat, onset_s, peak_s, notch_s (NaN without one), amplitude
     "Beats of pulse waves; raises `ValueError` as `as_pulse` does."
     x = as_pulse(x, sampling_rate)
     rate, first, rows = x.attrs['sampling_rate'], float(x.time[0]), []
@@ -140,7 +140,7 @@ def measure_pulse(
     sampling_rate:float=None, # Hz, for an ndarray
     r_peaks_s=None, # For each record the times of its R peaks, s; without them no arrival times
     beats:pd.DataFrame=None, # From `find_pulses`, made if not given
-)->pd.DataFrame: # One row a record
+)->pd.DataFrame: # One row per record
     """Pulse rate (1/min), its spread, rise time, notch and amplitude; raises `ValueError` as `as_pulse` does.
 
     Columns: pulses, pulse_rate_bpm, interval_sd_ms, rise_ms, notch_ms, with_notch, amplitude_cv, arrival_ms,

@@ -1,4 +1,4 @@
-"""Another rate, another length, another band; and the record says what was done to it.
+"""Another sampling rate, length or frequency band; the record's history says what was done.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/resampling.html.md"""
 
@@ -38,7 +38,7 @@ def resample(
 def cut(
     x:xr.DataArray, # ECG
     seconds:float, # From its start
-)->xr.DataArray: # Same dims; its history says of how many seconds these are the first
+)->xr.DataArray: # Same dims; its history states the length before
     "The first seconds; raises `ValueError` for a shorter record."
     rate, n = x.attrs['sampling_rate'], round(seconds*x.attrs['sampling_rate'])
     if x.sizes['time'] < n:

@@ -1,4 +1,4 @@
-"""A record as an endless, retimed stream of its own beats: every heart at many rates, and short records made longer.
+"""A record as an endless stream of its own beats, at any heart rate; short records can be made longer.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/retiming.html.md"""
 
@@ -67,7 +67,7 @@ class Loop:
     ):
         self.rate = x.attrs['sampling_rate']
         if len(marks) < fewest:
-            raise ValueError(f"has {len(marks)} whole beats; to be retimed takes at least {fewest}")
+            raise ValueError(f"has {len(marks)} whole beats; retiming needs at least {fewest}")
         marks = at_least_apart(marks*self.rate, .01*self.rate)
         begin, end, values = int(marks[0, 0]), min(int(marks[-1, 0]), x.sizes['time']), torch.tensor(x.values)
         fade = min(fade, begin, values.shape[1] - end)
@@ -133,7 +133,7 @@ def loops_of(
     ecg:xr.DataArray, # ECGs, mV
     progress:bool=False, # Show a progress bar?
 )->dict: # Number of the record: `Loop`; records with too few beats are missing
-    "Delineate records and bend them to loops."
+    "Delineate records and join each to a loop."
     from tqdm.auto import tqdm
     x, found = as_records(ecg), {}
     for begin in tqdm(range(0, x.sizes['record'], 32), unit='group', disable=not progress):
@@ -160,7 +160,7 @@ def repeated(
     marks = beat_marks(delineate(x), lasts) if lasts >= _SHORTEST else []
     if len(marks) < _FEWEST:
         raise ValueError(f"lasts {lasts:g} s and shows {len(marks)} whole beats; "
-                         f"to be repeated takes {_SHORTEST} s and {_FEWEST} whole beats at least")
+                         f"repeating needs at least {_SHORTEST} s and {_FEWEST} whole beats")
     loop = Loop(x, marks, fewest=_FEWEST)
     begin, end = loop.begin, loop.begin + loop.values.shape[1]
     before = min(20, begin)                                                  # samples at rest, before P

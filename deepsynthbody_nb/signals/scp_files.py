@@ -165,7 +165,7 @@ def read_scp(
     return with_identity(x, keep_identity, **_person(sections(raw, path).get(1, b'')))
 
 def _person(section):
-    "What section 1 says of the person."
+    "What section 1 says about the person."
     said, at = {}, 0
     while at + 3 <= len(section) and section[at] != 255:
         tag, size = struct.unpack_from('<BH', section, at)

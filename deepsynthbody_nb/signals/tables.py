@@ -1,4 +1,4 @@
-"""One parser for the text tables of spreadsheets, loggers and watches: it finds what varies, or refuses it by name.
+"""One parser for the text tables of spreadsheets, loggers and watches; what it cannot read, it refuses by name.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/tables.html.md"""
 
@@ -457,7 +457,7 @@ def read_table(
     return x if start == 0 else x.assign_coords(time=x.time + start)
 
 def _quoted(name):
-    "A column's name for a message: only if it looks like one and not like what is known of a person."
+    "A column's name for a message: only if it looks like one and not like data about a person."
     return (
         name
         if name
@@ -696,7 +696,7 @@ def _scale(name, stated, of_all, passed, path):
     return millivolts_in(unit)
 
 def _refuse_counts(values, columns, stated, names, path):
-    "Whole numbers without a unit are counts or µV: refused where they cannot be mV, else said."
+    "Whole numbers without a unit are counts or µV: refused where they cannot be mV, else a warning."
     for row, column, known, name in zip(values, columns, stated, names, strict=True):
         if known or not isinstance(column, Counts) or not np.isfinite(row).any():
             continue

@@ -44,7 +44,7 @@ def link(
 def track_measures(
     path:np.ndarray, # Places x + iy at `PER_SECOND` per second, 3 and more
 )->dict: # vcl, vsl, vap (pixels per second), lin, alh (pixels), turning (radians per second, clockwise in a picture)
-    "What a laboratory says of one path."
+    "The figures that a laboratory reports for one path."
     steps, second = np.diff(path), min(PER_SECOND, len(path) - 1)
     vcl = np.abs(steps).mean()*PER_SECOND
     vsl = np.abs(path[second:] - path[:-second]).mean()*PER_SECOND/second

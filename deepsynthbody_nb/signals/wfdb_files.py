@@ -1,4 +1,4 @@
-"""PhysioNet's format as it is met: several rates, other signals, segments, gains of 0, comments in any language.
+"""PhysioNet's format as real files use it: several rates, other signals, segments, gains of 0, any language.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/signals/wfdb_files.html.md"""
 
@@ -104,7 +104,7 @@ def choose_signals(
     where,  # The header, for the message
     leads=None,  # The signals wanted, in order
 ) -> list:  # of their numbers
-    """Which signals are the ECG; raises `ValueError` naming a signal that is asked for and not there, or one
+    """Which signals are the ECG; raises `ValueError` naming a requested signal that is not there, or one
     without a voltage."""
     plain = [lead_name(n) for n in names]
     if leads is not None:
@@ -343,7 +343,7 @@ def _read_segments(promised, header, sampling_rate, leads):
     return as_ecg(np.concatenate(blocks, 1), rate, names)
 
 # %% ../../nbs/signals/09_wfdb_files.ipynb #2524e975
-BODY_FILES = ('.dat', '.atr', '.ppg', '.hea')  # the header last: where it is seen, the rest is there
+BODY_FILES = ('.dat', '.atr', '.ppg', '.hea')  # the header last: if it is there, the rest is too
 
 # %% ../../nbs/signals/09_wfdb_files.ipynb #f4b68f54
 _MARKED = dict(beat='.atr', pulse='.ppg')

@@ -172,7 +172,7 @@ def philips_channels(
     else:
         raise ValueError(f"{path}: its waveforms are compressed by {method}; XLI is known")
     if len(stored) < len(names) or min(map(len, stored)) < count:
-        raise ValueError(f"{path}: has fewer samples than the {count} a lead that it promises; the file is cut short")
+        raise ValueError(f"{path}: has fewer samples than the {count} per lead that it promises; the file is cut short")
     step = _text(root, 'signalresolution') or waves.get('resolution')
     unit = f'{float(step):g} uV' if step else None                           # µV in one stored unit
     return [Channel(n, unit, rate, v[:count]) for n, v in zip(names, stored, strict=False)]
@@ -222,7 +222,7 @@ def read_xml(
 _SEX = {'m': 'M', 'male': 'M', 'f': 'F', 'female': 'F'}
 
 def _person(root):
-    "What a document says of the person."
+    "What a document says about the person."
     if root.tag == 'annotatedecg':
         subject = root.find('.//trialsubject')
         number = None if subject is None else subject.find('id')

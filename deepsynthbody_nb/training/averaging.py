@@ -1,4 +1,4 @@
-"""The running mean of a network's weights over the steps of its training, which is what ships.
+"""The running mean of a network's weights over the steps of its training; these are the weights that ship.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/averaging.html.md"""
 

@@ -27,7 +27,7 @@ def _usual(values, n=31): # running median
     return pd.Series(values).rolling(n, center=True, min_periods=5).median().to_numpy()
 
 def _sway(values, breath):
-    "How much of some values swings with the breath, and how much they vary without it."
+    "How much some values vary with the breath, and how much without it."
     at = np.stack([*breath, np.ones(len(values))], 1)
     found = np.linalg.lstsq(at, values, rcond=None)[0]
     return float(np.hypot(*found[:2])), _width(values - at@found)
@@ -40,8 +40,8 @@ def pulses_of(
     r_heights, # Their heights
     pulse, # Its pulse wave, as `as_pulse` takes it, one record
     sampling_rate:float=None, # Hz, for an ndarray
-)->tuple: # A dict of arrays with one row a pulse; how much the breath moves what, by name
-    """Pulses with what is known of each; raises `ValueError` for a record with fewer than 60 that can be used.
+)->tuple: # A dict of arrays with one row per pulse; how much the breath moves each value, by name
+    """Pulses with what is known about each; raises `ValueError` for a record with fewer than 60 that can be used.
 
     `shape` (n, 48), `size` (logarithm), `delay` (s), `rr` (n, 3), `breath` (n, 2), and `follows`: is the row before the
     pulse before?"""
@@ -73,7 +73,7 @@ def pulses_of(
         off = np.abs(found['shape'] - np.median(found['shape'][good], 0)).mean(1)
         good &= off < max(.2, 4*np.median(off))
     if good.sum() < 60:
-        raise ValueError(f"only {int(good.sum())} pulses of this record can be told to belong to a heartbeat; "
+        raise ValueError(f"only {int(good.sum())} pulses of this record can be assigned to a heartbeat; "
                          "at least 60 are needed")
     found = {name: v[good] for name, v in found.items()}
     breath = found['breath'].T
@@ -92,9 +92,9 @@ def _spread(values): # a square matrix that makes normal numbers spread as some 
 
 def learn_people(
     body:BodyFlow, # Changed in place
-    people, # Of each person what `pulses_of` gives
+    people, # For each person the result of `pulses_of`
 )->list: # Numbers of each person's pulses, (n, 12)
-    "What the codec of a body must know, from many people."
+    "Fit the codec of a body to many people."
     shapes = torch.from_numpy(np.concatenate([rows['shape'] for rows, _ in people])).float()
     codec = body.codec
     codec.mean.copy_(shapes.mean(0))
@@ -121,12 +121,12 @@ def learn_people(
 # %% ../../nbs/training/27_body.ipynb #ebdd31f7
 @undisturbed(gradients=True)
 def train_body(
-    people, # Of each person what `pulses_of` gives
+    people, # For each person the result of `pulses_of`
     steps:int=1200, # Of 512 pulses
     seed:int=0,
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->BodyFlow: # The running mean, in evaluation mode
-    "Teach a body its pulses."
+    "Train the flow of a body's pulses."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         body = BodyFlow()

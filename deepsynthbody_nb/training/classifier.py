@@ -71,7 +71,7 @@ def augment(
     stretch:float=0.15, # Largest change of speed
     mixing:float=0.06, # Standard deviation of what a lead gets of each other one
 )->tuple: # ECGs (n, 8, 750), and by how much time was stretched, shape (n,)
-    "Crops of ECGs that look as if taken another day."
+    "Crops of ECGs as they might look on another day."
     n, leads, time = x.shape
 
     def uniform(*shape):
@@ -94,10 +94,10 @@ def augment(
 # %% ../../nbs/training/03_classifier.ipynb #a9d4a0ef
 def opinions(
     signals:torch.Tensor, # At 100 Hz, shape (n, 8, 1000), mV
-    labels:pd.DataFrame, # n rows: 1 yes, 0 no, NaN not told
+    labels:pd.DataFrame, # n rows: 1 yes, 0 no, NaN not known
     folds:np.ndarray, # Of each record; no patient in two
 )->np.ndarray: # Shape (n, classes), 0.02 to 0.98
-    "What linear regression on random convolutions makes of records that it has not learnt from."
+    "Answers of linear regression on random convolutions, for records that it was not fitted to."
     from sklearn.linear_model import RidgeCV
 
     x = xr.DataArray(
@@ -117,13 +117,13 @@ def opinions(
 # %% ../../nbs/training/03_classifier.ipynb #efbe7457
 def train_classifier(
     signals:torch.Tensor, # At 100 Hz, shape (n, 8, 1000), mV
-    labels:pd.DataFrame, # n rows: 1 yes, 0 no, NaN not told
-    said:np.ndarray=None, # A teacher's opinions, shape (n, classes), 0 to 1; the labels alone if not given
+    labels:pd.DataFrame, # n rows: 1 yes, 0 no, NaN not known
+    said:np.ndarray=None, # A teacher's answers, shape (n, classes), 0 to 1; the labels alone if not given
     steps:int=1500, # Of 64 records
     seed:int=0,
-    start:Classifier=None, # A network to go on with, left as it is; a new one if not given
+    start:Classifier=None, # A network to start from, left as it is; a new one if not given
 )->Classifier: # In evaluation mode, not calibrated
-    "Teach a network the classes; what is returned is the running mean of its weights."
+    "Train a network on the classes; returns the network with the running mean of the weights."
     y = torch.tensor(labels.to_numpy('float32'))
     aim, told = y.nan_to_num(), (~y.isnan()).float()
     if said is not None:
@@ -153,7 +153,7 @@ def logits_of(model, signals):
 
 # %% ../../nbs/training/03_classifier.ipynb #1bcb0f2e
 def calibrate(
-    logits:torch.Tensor, # Of records that were not taught, shape (n, classes)
+    logits:torch.Tensor, # Of records that it was not trained on, shape (n, classes)
     labels:pd.DataFrame, # Of the same records
 )->tuple: # slope and offset, shape (classes,) each
     "Platt's calibration, class by class: the logistic regression of the label on the logit."

@@ -25,7 +25,7 @@ def learn_hearts(
     axes:int=150,
     progress:bool=False,
 )->dict: # As `Hearts` takes it; the factor is 1
-    "How mean beats vary together, and what departs from them."
+    "How mean beats vary together, and how beats depart from them."
     means, apart, samples = [], np.zeros((8, 8)), 0
     for loop in loops_of(x, progress).values():
         shapes, parts = (v.double().numpy() for v in beats_of(loop))
@@ -42,10 +42,10 @@ def learn_hearts(
 
 # %% ../../nbs/training/22_completion.ipynb #a45550cc
 def usual_guess(
-    x, # ECGs to learn from
+    x, # ECGs to fit
     given, others, # Names of leads
 )->np.ndarray: # Shape (others, given)
-    "Linear regression, sample by sample: what everybody compares with."
+    "Linear regression, sample by sample: the usual baseline."
     v = x.values[:, :, ::10] - np.median(x.values, -1, keepdims=True)
     v = v.transpose(1, 0, 2).reshape(v.shape[1], -1).astype(float)
     own, rest = (v[[list(x.lead.values).index(name) for name in names]] for names in (given, others))
@@ -57,7 +57,7 @@ def judged_completion(
     guess, # Of `usual_guess`, for the others in the order of `LEADS_8`
     n:int=20, # Answers, for their spread
     seed:int=0,
-)->pd.DataFrame: # One row a record, lead, method and part of the beat: correlation, error (mV), inside (of 90 %)
+)->pd.DataFrame: # One row per record, lead, method and part of the beat: correlation, error (mV), inside (of 90 %)
     "Completed leads beside the real ones; records without two beats are left out."
     given, others = list(given), [lead for lead in LEADS_8 if lead not in given]
     rows = []
@@ -99,8 +99,8 @@ def judged_strips(
     seconds:float=2.5, # Of each that are given
     n:int=2, # Answers each
     seed:int=0,
-)->pd.DataFrame: # One row a record and answer: mean and standard deviation of RR, s, of the rest: real, made; and given
-    "Records gone on with, beside what really came."
+)->pd.DataFrame: # One row per record and answer: mean and standard deviation of RR, s, of the rest: real, made; given
+    "Continued records, beside the real continuation."
     rows = []
     for record in x:
         strip = record[:, : round(500*seconds)]

@@ -1,4 +1,4 @@
-"""Which records it learnt from, how, and what it can, beside the same figures among real records.
+"""Which records it was trained on, how, and how well it does, beside the same figures among real records.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/conditional.html.md"""
 
@@ -23,7 +23,7 @@ from .records import Records, public_table, read_records
 def together(
     *folders, # Of public collections, as `public_table` takes them
     progress:bool=True, # Show a progress bar?
-)->Records: # Of all, spoilt ones left out
+)->Records: # Of all, unusable ones left out
     "Several collections as one."
     tables = [public_table(folder) for folder in folders]
     parts = [
@@ -48,12 +48,12 @@ def together(
 # %% ../../nbs/training/09_conditional.ipynb #23863ad2
 def judged(
     make, # Function of a number of records, a seed and a list of conditions, giving ECGs
-    read, # Function of ECGs, giving a table of probabilities: a classifier taught real records only
+    read, # Function of ECGs, giving a table of probabilities: a classifier trained on real records only
     learn:Records,
-    held:Records, # What it learnt from, and what it never saw
+    held:Records, # What it was trained on, and what it never saw
     each:int=40,
-)->dict: # Tables: rates, classes (asked and read), measures, nearest
-    "All that can be asked of a conditional generator."
+)->dict: # Tables: rates, classes (requested and read), measures, nearest
+    "All tests of a conditional generator."
     from deepsynthbody_nb.signals.measure import measure
 
     labels, said = asked_classes(make, read, each=each)
@@ -79,18 +79,18 @@ def judged(
 def _convolutions(x):
     return ecg_random(x, 1500)
 
-_TAUGHT = {  # what a reader looks at, how it is taught, and how many are asked together
+_TAUGHT = {  # a reader's input, its training, and how many records it reads together
     'regression on random convolutions': (_convolutions, by_regression, 1),
     'small network': (thin, lambda *given: by_network(*given, steps=600), 2),
 }
 
 def taught(
-    sets:dict, # name: (ECGs, labels with one column a class)
-    mixes:list, # Of tuples of those names: what the readers are taught together, in each of their lessons
+    sets:dict, # name: (ECGs, labels with one column per class)
+    mixes:list, # Of tuples of those names: the sets that readers are trained on together, one tuple per training
     test:Records, # Of patients that are in none of them
     draws:int=400, # Of the intervals, over patients
-)->pd.DataFrame: # One row a reader and mix: n, macro and each class with _low and _high; gain over the first of the mix
-    "Macro-AUROC on real patients of readers taught these sets."
+)->pd.DataFrame: # One row per reader and mix: n, macro and each class with _low and _high; gain over the mix's first
+    "Macro-AUROC on real patients of readers trained on these sets."
     classes, rows = list(SUPERCLASSES), []
     truth, patients = test.table[classes].reset_index(drop=True), test.table.patient
     for reader, (look, fit, several) in _TAUGHT.items():

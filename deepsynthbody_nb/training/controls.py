@@ -27,7 +27,7 @@ from ..signals.measure import measure
 def measured_bottlenecks(
     n:int, # How many records
     seed:int, # Of their noise
-    folder=None, # An existing folder: keep finished hundreds here, and go on where it stopped
+    folder=None, # An existing folder: keep finished hundreds here, and continue after an interruption
     progress:bool=True, # Show a progress bar?
 )->tuple: # Bottlenecks (n, 500) before the leaky ReLU, and a table of the ten measures, n rows
     "Records of a seed as bottlenecks and measures."
@@ -78,13 +78,13 @@ def bottlenecks_of(
 def teach(
     network:nn.Module, # In evaluation mode and without gradients afterwards
     call, # The network, or a method of it, called with some inputs
-    inputs:torch.Tensor, # One row a record
-    targets:torch.Tensor, # One row a record
+    inputs:torch.Tensor, # One row per record
+    targets:torch.Tensor, # One row per record
     steps:int, # Of the optimiser
-    batch:int=256, # Records a step
+    batch:int=256, # Records per step
     seed:int=0, # Of the order and of dropout
 ):
-    "Teach a network to give the targets for the inputs."
+    "Train a network to give the targets for the inputs."
     optimiser = torch.optim.AdamW(network.train().parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     with torch.random.fork_rng():
@@ -118,7 +118,7 @@ def fit_density(
     bottlenecks:np.ndarray, # Shape (n, 500)
     steps:int=8000, # Of the optimiser
 )->dict: # Tensors as `latent.bottleneck` reads them
-    """Axes, the network by which the narrow ones follow, spread of the leftovers, and the distance that 99.9 % stay
+    """Axes, the network that predicts the narrow ones, the spread of its residuals, and the distance that 99.9 % stay
     within."""
     d = fit_axes(bottlenecks)
     w = (
@@ -144,7 +144,7 @@ def teach_reader(
     steps:int=9000, # Of the optimiser
     seed:int=0, # Of the weights and the order
 )->Reader:
-    "A reader that has learnt from measured records."
+    "A reader trained on measured records."
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         reader = Reader()
@@ -166,7 +166,7 @@ def train_controls(
     more:np.ndarray, # Bottlenecks of records that were not measured, shape (m, 500), for the density
     folder, # Where `bottleneck.safetensors` and `controls.safetensors` go
     steps:int=9000, # Of the optimiser, for each network
-)->pd.Series: # By control, the share of variance that the reader tells in records that it was not taught
+)->pd.Series: # By control, the share of variance that the reader explains in records it was not trained on
     "Density and reader; writes both."
     from safetensors.torch import save_file
 

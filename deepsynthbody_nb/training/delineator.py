@@ -1,4 +1,4 @@
-"""From the cardiologists' marks of LUDB to the weights that ship: records, disturbances, loss, loop; resumable.
+"""From the cardiologists' marks of LUDB to the weights that ship: records, disturbances, loss and training loop.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/delineator.html.md"""
 
@@ -37,8 +37,8 @@ UNMARKED = 255
 # %% ../../nbs/training/00_delineator.ipynb #61d3378e
 def read_ludb(
     folder, # LUDB's folder, as `signals.files.download('ludb', folder)` makes it
-)->tuple: # table (one row a record: name, group), signals (records, 12, 5000) mV, classes of the same shape
-    "Read LUDB for training; `group` names the rhythm that folds and oversampling go by."
+)->tuple: # table (one row per record: name, group), signals (records, 12, 5000) mV, classes of the same shape
+    "Read LUDB for training; `group` is the rhythm, by which folds and oversampling are made."
     names = sorted((p.stem for p in (Path(folder)/'data').glob('*.hea')), key=int)
     marks = dict(list(expert_marks(folder).groupby(['record', 'lead'])))
     signals = np.zeros((len(names), 12, 5000), 'float32')
@@ -88,7 +88,7 @@ def deal_folds(
     groups, # Group of each record
     n:int=5, # How many folds
 )->np.ndarray: # Fold of each record
-    "Deal the records (one a subject) out to folds, group by group, shuffled with a fixed seed."
+    "Deal the records (one per subject) out to folds, group by group, shuffled with a fixed seed."
     rng = np.random.default_rng(0)
     fold = np.zeros(len(groups), int)
     dealt = 0
@@ -354,7 +354,7 @@ def _mended(own, usual):
 def told_rhythm(
     codes:str, # PTB-XL's scp_codes: a dict of code and likelihood, as text
 )->str: # One of `WEIGHTS`; None for other rhythms, and for paced hearts
-    "What a cardiologist has said of a rhythm."
+    "The rhythm in a cardiologist's report."
     told = ast.literal_eval(codes)
     if 'PACE' in told:
         return None
@@ -367,7 +367,7 @@ def mark_by_rhythm(
     rhythms, # Of each record: one of `WEIGHTS`
     network:Delineator, # That marks
 )->Beside: # Of the records whose beats agree
-    "Mark records that nobody has marked: by a network, mended by what is known of the rhythm."
+    "Mark records without experts' marks: by a network, corrected by the known rhythm."
     found = dict(list(delineate(ecg, network).groupby('record')))
     signals, classes, weights = [], [], []
     for x, rhythm in zip(ecg, rhythms, strict=True):
@@ -394,18 +394,18 @@ def delineation_loss(
 
 # %% ../../nbs/training/00_delineator.ipynb #6b71d2fb
 def _save_whole(save, path):
-    "Write beside, then rename: never half there."
+    "Write under a temporary name, then rename."
     save(f'{path}.part')
     os.replace(f'{path}.part', path)
 
 def train_delineator(
-    table:pd.DataFrame, # From `read_ludb`, or of your own: a row a record, column group
+    table:pd.DataFrame, # From `read_ludb`, or of your own: one row per record, column group
     signals:np.ndarray, # Shape (records, 12, 5000), 500 Hz, mV
     classes:np.ndarray, # Same shape
     out, # Where the weights go (.safetensors); the checkpoint lies beside it
     fold:int=None, # Leave this fold of `deal_folds` out; train on all records if not given
     steps:int=2500, # Optimiser steps
-    batch:int=32, # Crops a step
+    batch:int=32, # Crops per step
     seed:int=0,
     learning_rate:float=3e-3,
     start=None, # Weights to begin with (.safetensors); random ones if not given
@@ -413,7 +413,7 @@ def train_delineator(
     checkpoint_every:int=250, # Steps
     progress:bool=True, # Show a progress bar?
 )->Path: # The weights' path
-    """Train a delineator; killed at any moment, the same call goes on where the last checkpoint is, to the same
+    """Train a delineator. If it is interrupted, the same call continues from the last checkpoint, to the same
     weights."""
     from safetensors.torch import load_file, save_file
     from tqdm.auto import tqdm

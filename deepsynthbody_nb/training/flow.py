@@ -1,4 +1,4 @@
-"""What is shown, what is hidden, and a step of flow matching.
+"""How the conditional generator is trained: data and augmentation, hidden requests, and a step of flow matching.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/flow.html.md"""
 
@@ -40,21 +40,21 @@ def beats_of(loop:Loop)->tuple: # Shapes (beats, 8, 120), mV, and lengths of the
 
 # %% ../../nbs/training/07_flow.ipynb #97749b32
 class Hearts:
-    """Beats of records, again and again in other ways, with what is known of each; records with fewer than four beats
-    are left out.
+    """Beats of records, changed at random in every batch, with what is known about each; records with fewer than four
+    beats are left out.
 
     With elsewhere and mixed 0 they are shown as they are."""
 
     def __init__(self, records, progress:bool=False):
         if records.ecg.shape[1:] != (8, 5000):
             raise ValueError(
-                "the conditional generator learns from 8 leads of 5000 samples; these records have the shape "
+                "the conditional generator is trained on 8 leads of 5000 samples; these records have the shape "
                 f"{records.ecg.shape[1:]}. read_records(..., rate=500, seconds=10, leads=8) makes them so"
             )
         loops = loops_of(records.ecg, progress)
         if not loops:
             raise ValueError(
-                f"none of these {len(records)} records has four whole beats; there is nothing to learn from"
+                f"none of these {len(records)} records has four whole beats; there is nothing to train on"
             )
         beats = {number: beats_of(loop) for number, loop in loops.items()}
         whole = {number: b for number, b in beats.items() if (b[1] > 0).all()}   # marks may overlap: no part lasts
@@ -82,9 +82,9 @@ class Hearts:
             told.sum(1) > 0, (told*rare).sum(1)/told.sum(1).clamp(min=1), rare.min()
         )
 
-    def rests(self, codec): # what the codec's beats leave of some records, (8, samples) each, mV
+    def rests(self, codec): # some records without the codec's beats, (8, samples) each, mV
         for loop in self.loops:
-            if loop.values.shape[1] < 2000:  # too short to tell
+            if loop.values.shape[1] < 2000:  # too short to measure noise
                 continue
             shapes, parts = beats_of(loop)
             told = codec.decode(codec.encode(shapes[None], parts[None], torch.ones(1, len(parts), dtype=bool)))
@@ -124,13 +124,13 @@ class Hearts:
         known['age'] = torch.lerp(known['age'], self.known['age'][others], toward)
         return (shapes, parts, there), known | measured_of(shapes, parts, there, known['rhythm']), away
 
-    def asked(self, rows): # what is known of these records, as `as_condition` gives it; intervals are not asked
+    def asked(self, rows): # what is known about these records, as `as_condition` gives it; without intervals
         rates = torch.tensor([float(60/self.beats[k][1].sum(1).mean()) for k in rows])
         nothing = torch.full_like(rates, torch.nan)
         known = {name: v[rows] for name, v in self.known.items()}
         return dict.fromkeys(ASKED, nothing) | known | dict(heart_rate_bpm=rates.clamp(*RANGES['heart_rate_bpm']))
 
-    def seen(self, i, j, toward, away, rng): # record i, another way, and a little as record j
+    def seen(self, i, j, toward, away, rng): # record i, changed, and moved a little towards record j
         shapes = self.beats[i][0] + toward*(self.mean[j][0] - self.mean[i][0])
         parts = self.beats[i][1]*(toward*(self.mean[j][1] - self.mean[i][1])).exp()
         beats, own, wanted = len(parts), float(60/parts.sum(1).mean()), None
@@ -157,7 +157,7 @@ class Hearts:
 
 # %% ../../nbs/training/07_flow.ipynb #ebdb2052
 def hidden(c:dict, away:torch.Tensor, draw:torch.Generator): # the same, some entries NaN
-    "Leave out entries of conditions at random; the heart rate only of records that are shown at their own."
+    "Hide entries of conditions at random; the heart rate only for records that are shown at their own."
     n = len(c['sex'])
     chances = dict(superclass=0.1, sex=0.15, age=0.15, rhythm=0.3, heart_rate_bpm=0.25)
     intervals = dict.fromkeys(('pr_ms', 'qrs_ms', 'qt_ms', 'qrs_axis_deg'), 0.4)
@@ -178,11 +178,11 @@ def flow_loss(
     flow:Flow,
     z:torch.Tensor, # Hearts and beats, (n, 1 + beats, numbers)
     there:torch.Tensor, # Which beats there are, (n, beats)
-    c:dict,
-    t:torch.Tensor,
-    noise:torch.Tensor, # Condition, times (n,), and what the walks begin with
+    c:dict, # Condition
+    t:torch.Tensor, # Times, (n,)
+    noise:torch.Tensor, # Beginnings of the lines, same shape as z
 )->torch.Tensor: # Shape (n,)
-    "Mean squared error of the velocity: of the heart, and of the beats that there are."
+    "Mean squared error of the velocity: for the heart, and for the beats that are there."
     apart = ((flow.velocity(torch.lerp(noise, z, t[:, None, None]), t, c, there) - (z - noise))**2).mean(
         2
     )
@@ -207,11 +207,11 @@ def least_map(
 @torch.no_grad()
 def settle(
     flow:Flow, # Changed in place: the map that its sampler ends with
-    hearts:Hearts, # That it has learnt from
+    hearts:Hearts, # That it was trained on
     seed:int=0, # Of the noise
-    most:int=2000, # Hearts that are looked at
+    most:int=2000, # Hearts to draw
 )->None:
-    "Give the shapes of generated hearts the mean and covariance of real ones; fewer than 100 hearts tell too little."
+    "Give the shapes of generated hearts the mean and covariance of real ones; not with fewer than 100 hearts."
     rows = few(len(hearts.beats), most)
     if len(rows) < 100:
         return
@@ -269,7 +269,7 @@ class FlowLesson(Lesson):
         )
 
     def step(self, k:int)->dict: # numbers of this step, by name
-        "Show a batch, and follow the loss."
+        "One step of the optimiser on one batch."
         flow, mean = self.networks.values()
         (optimiser,) = self.optimisers.values()
         team, draw = self.team, stream(self.seed, k)
@@ -289,7 +289,7 @@ class FlowLesson(Lesson):
             )
         optimiser.zero_grad()
         with torch.random.fork_rng(), team.cast():
-            torch.manual_seed(draw.initial_seed())  # dropout is chance, too
+            torch.manual_seed(draw.initial_seed())  # dropout is random, too
             loss = flow_loss(flow, z, there, c, t, noise).mean()
         loss.backward()
         team.share(flow.velocity)

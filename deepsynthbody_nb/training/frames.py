@@ -1,4 +1,4 @@
-"""Endoscopy frames without black blocks and burnt-in text, and the many views of each that a generator is shown.
+"""Endoscopy frames without black blocks and burnt-in text, and the many views of each frame for training.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/frames.html.md"""
 
@@ -20,7 +20,7 @@ from ..records.chance import numpy_stream
 from ..records.provenance import edited
 
 # %% ../../nbs/training/23_frames.ipynb #56f3bbee
-SHARES = dict(choose=.06, report=.14)  # of the groups; the others are learnt from
+SHARES = dict(choose=.06, report=.14)  # of the groups; the others are for training
 
 # %% ../../nbs/training/23_frames.ipynb #d3e0e375
 def dealt(
@@ -28,7 +28,7 @@ def dealt(
     seed:int=20,
     shares:dict=SHARES,
 )->np.ndarray: # 'learn', 'choose' or 'report' of each frame
-    "Which frames are learnt from, which choose between settings, and which tell how good the chosen ones are."
+    "Which frames are for training, which for choosing settings, and which for the report."
     groups = np.asarray(groups)
     names = pd.unique(groups)
     np.random.default_rng(seed).shuffle(names)
@@ -43,7 +43,7 @@ LEAST = 40  # of 256 pixels, sides of a block
 # %% ../../nbs/training/23_frames.ipynb #5527de0b
 def black_block(
     image:np.ndarray, # uint8, (256, 256, channels)
-): # Its first row and the column behind it; None if there is none
+): # Its first row and the column after it; None if there is none
     "The black rectangle in a frame's lower left corner."
     dark = image[..., :3].max(-1) < DARK
     share, best, area = np.cumsum(dark, 1), None, 0
@@ -79,7 +79,7 @@ def without_letters(
     pair:np.ndarray, # uint8, (256, 256, 4)
     columns:int=72, # Letters stand left of this column
 )->np.ndarray: # Likewise
-    "A frame without thin bright marks at its left: what a grey opening takes away by more than 40 of 255."
+    "A frame without thin bright marks at its left: pixels that a grey opening darkens by more than 40 of 255."
     from scipy.ndimage import binary_dilation, grey_opening
     out = pair.copy()
     part = out[:, :columns, :3]
@@ -90,7 +90,7 @@ def without_letters(
 
 def clean_frames(
     frames:xr.Dataset, # `image` (record, 256, 256, channel) and `mask`
-    letters=True, # Rub letters out? True, False, or one for each frame
+    letters=True, # Erase letters? True, False, or one for each frame
 )->xr.Dataset: # Likewise
     "Frames without black blocks and letters."
     pairs = pair_bytes(frames)

@@ -1,4 +1,4 @@
-"""The WGAN-GP game that taught the published generators, in a few lines that a class can read.
+"""The WGAN-GP game that the published generators were trained by, in a few lines that a class can read.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/gan.html.md"""
 
@@ -26,9 +26,9 @@ from .lesson import Lesson, usual_settings
 def teach_critic(
     critic, # `Critic`
     real:torch.Tensor, generated:torch.Tensor, # Shape (n, leads, samples), between -1 and 1
-    draw:torch.Generator, # What chance decides
+    draw:torch.Generator, # The random numbers of the step
     penalty:float=10,
-    rows=slice(None), # Of the n, those that are this process's
+    rows=slice(None), # The rows of this process among the n
 )->dict: # wasserstein, penalty, slope: tensors without gradient
     "Add to the critic's gradients; the mean over all rows is the step's."
     n = len(real)
@@ -51,7 +51,7 @@ def teach_generator(
     draw:torch.Generator,
     rows=slice(None),
 )->dict: # score: tensor without gradient
-    "Add to the generator's gradients; the critic only looks."
+    "Add to the generator's gradients; the critic stays as it is."
     shifts = critic.shifts(len(noise), draw)[rows]
     critic.requires_grad_(False)
     score = critic(generator(noise[rows]), shifts).mean()
@@ -83,7 +83,7 @@ class Team:
             if fabric.strategy.precision.precision == '64-true':
                 self.dtype = torch.float64
         if batch % workers:
-            raise ValueError(f"a batch of {batch} cannot be dealt to {workers} processes alike; "
+            raise ValueError(f"a batch of {batch} cannot be divided equally among {workers} processes; "
                              f"choose a multiple of {workers}")
         self.alone = workers == 1
         self.rows = slice(rank*batch//workers, (rank + 1)*batch//workers)    # of the batch, this process's
@@ -141,7 +141,7 @@ class GAN:
                            for name, network in self.networks.items()}
 
     def noise(self, n:int, draw:torch.Generator)->torch.Tensor:
-        "What the generator begins n records with."
+        "The noise that the generator begins n records with."
         return self.team.put(self.networks['generator'].noise(n, draw))
 
     def critic_turn(self, draw:torch.Generator)->dict: # numbers, by name

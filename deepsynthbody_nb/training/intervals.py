@@ -1,4 +1,4 @@
-"""From generated ECGs and their measures to one network a measure and view: of ten seconds, and of the median beat.
+"""From generated ECGs and their measures to one network per measure and view: ten seconds, or the median beat.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/intervals.html.md"""
 
@@ -25,7 +25,7 @@ def disturbed(
     model:Regressor, # Which measure, of what
     generator:torch.Generator, # That draws
 )->tuple: # Signals (n, 8, 700) or (n, 8, 600), and their measures
-    "Records as if of other hearts, taken with other electrodes, and what would be measured of them."
+    "Records as if of other hearts, taken with other electrodes, and their new measures."
     n, leads, time = x.shape
 
     def uniform(*s):
@@ -88,7 +88,7 @@ def waves_in(
     return out
 
 # %% ../../nbs/training/04_intervals.ipynb #b066c076
-OTHERS = ('pr_ms', 'qrs_ms', 't_amplitude_II_mv')  # measures of which it is known what they become
+OTHERS = ('pr_ms', 'qrs_ms', 't_amplitude_II_mv')  # measures whose change is known exactly
 
 # %% ../../nbs/training/04_intervals.ipynb #53fbc8d0
 def other_hearts(
@@ -193,7 +193,7 @@ def train_regressor(
     seed:int=0,
     waves=None, # As from `waves_in`, in samples; with them `other_hearts` are shown, too
 )->Regressor: # In evaluation mode
-    "Teach one network one measure; raises `ValueError` for waves where it is not known what the measure becomes."
+    "Train one network on one measure; raises `ValueError` for waves with a measure whose change is not known."
     if waves is not None and target not in OTHERS:
         raise ValueError(f"waves serve {', '.join(OTHERS)}; leave them out for {target}")
     values, known = torch.tensor(np.asarray(values, 'float32')), True

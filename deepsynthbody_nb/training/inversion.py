@@ -1,4 +1,4 @@
-"""An encoder from ECG to latent, taught on generated pairs, and a library of generated records to begin from.
+"""An encoder from ECG to latent, trained on generated pairs, and a library of generated records to begin from.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/inversion.html.md"""
 
@@ -24,14 +24,14 @@ def pairs(
     n:int, # How many records
     seed:int, # Of their noise
 )->tuple: # Axes (n, 64); by name, the means of the skips and the standard deviations of the two coarser
-    "What the encoder is taught from."
+    "The data that the encoder is trained on."
     stream, axes, skips = noise_stream(seed), [], []
     for first in range(0, n, 100):
         latent = encode(
             torch.stack([next(stream) for _ in range(min(100, n - first))]), ['']*min(100, n - first)
         )
         axes.append(along(latent, 0, COORDINATES + FOLLOWERS))
-        skips.append(latent.skips if len(skips) < 10 else None)  # a thousand tell the means
+        skips.append(latent.skips if len(skips) < 10 else None)  # a thousand are enough for the means
     level = [torch.cat([s[k] for s in skips if s is not None]) for k in range(4)]
     return torch.cat(axes), {f'skip{k + 2}': part.mean(0, keepdim=True) for k, part in enumerate(level)} | {
         f'skip{k + 2}_sd': level[k].std(0, keepdim=True) for k in (2, 3)
@@ -41,11 +41,11 @@ def pairs(
 def teach_encoder(
     decoding:Decoding,
     axes:torch.Tensor, # Of generated records, shape (n, 64)
-    steps:int=4000, # Of the optimiser; after three tenths of them the decoder judges, too
-    batch:int=32, # Records a step
+    steps:int=4000, # Of the optimiser; after three tenths of them the decoded ECG counts, too
+    batch:int=32, # Records per step
     seed:int=0, # Of the weights and of every draw
 )->Encoder: # In evaluation mode
-    "An encoder that has learnt to guess the axes of an ECG."
+    "An encoder trained to estimate the axes of an ECG."
     sd = density()['sd'][: axes.shape[1]]
     weight = sd/sd.mean()
     with torch.random.fork_rng():
@@ -85,12 +85,12 @@ def teach_encoder(
 # %% ../../nbs/training/02_inversion.ipynb #2bfacea5
 def train_inversion(
     out, # Where the weights go (.safetensors)
-    n:int=16_000, # Generated records to learn from
+    n:int=16_000, # Generated records to train on
     library:int=16_000, # How many of them ship as places to begin from
     seed:int=0, # Of noise, weights and draws
     **how, # As `teach_encoder` takes them
 )->Path:
-    "Teach the encoder and write it with the library and the means of the skips."
+    "Train the encoder and write it with the library and the means of the skips."
     from safetensors.torch import save_file
 
     axes, skips = pairs(n, seed)

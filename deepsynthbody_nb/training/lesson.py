@@ -1,4 +1,4 @@
-"""What a training run needs of a network: where to begin, one step, some samples, and what they are worth.
+"""What a training run needs from a network: where to begin, one step, some samples, and their quality.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/lesson.html.md"""
 
@@ -35,7 +35,7 @@ def judge(
     real:xr.DataArray, # Records, with the leads, rate and length of the samples
     measured:pd.DataFrame=None, # `measure` of some records; None if they cannot be measured
 )->dict: # spread, nearest, amplitude (standard deviation, mV); the same of the records; distances of the measures
-    "What samples are worth, beside the same figures of real records."
+    "The quality of samples, beside the same figures of real records."
     some = few(len(real))
     samples, records = nearest(x, real), nearest(real[some], real, (some, range(len(real))))
     found = dict(spread=spread(x), real_spread=spread(real[some]))
@@ -110,7 +110,7 @@ class Lesson:
     def read(cls,
         card:Card, # Of the generator to train
         source, # Folder with ECG files, or Zarr store
-        table=None, # CSV of what is known of the records
+        table=None, # CSV of what is known about the records
         seconds:float=None, # Of each record; as long as the generator's records if not given
         **settings, # Others of the plan, not needed here
     )->Records:
@@ -122,7 +122,7 @@ class Lesson:
 
     @staticmethod
     def fingerprint(records)->str: # SHA-256
-        "By what records are recognised when a run goes on."
+        "By what records are recognised when a run continues."
         return hashlib.sha256(np.ascontiguousarray(records.ecg.values)).hexdigest()
 
     @staticmethod
@@ -134,7 +134,7 @@ class Lesson:
         return as_ecg(values, card.makes['rate'], card.makes['leads'])
 
     def judge(self, x)->dict: # as the function `judge` gives it
-        "What samples are worth."
+        "The quality of samples."
         if self._measured is None and self.reference.sizes['lead'] >= 8:
             from deepsynthbody_nb.signals.measure import measure
             self._measured = measure(self.reference[few(len(self.reference))])

@@ -1,4 +1,4 @@
-"""From tracks of ten men and the video of one: how cells go on, where tails lie, and how all that looks.
+"""From tracks of ten men and the video of one: how cells move on, where tails lie, and how they look.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/microscope.html.md"""
 
@@ -50,7 +50,7 @@ def swim_of(
     found = track_measures(path)
     return np.array([found['vcl'], found['lin'], found['turning']])
 
-def _examples(paths): # steps before, the next step and what is told, for all steps of some stretches
+def _examples(paths): # steps before, the next step and the conditions, for all steps of some stretches
     before, after, cells = [], [], []
     for path in paths:
         own = swim_of(path)
@@ -67,9 +67,9 @@ def train_stepper(
     paths, # As `stretches` gives them, of all men
     steps:int=4000, # Of 512 steps of cells
     seed:int=0,
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->Stepper: # In evaluation mode
-    "Teach a network how cells go on."
+    "Train a network on how cells move on."
     before, after, cells = _examples(paths)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -106,7 +106,7 @@ def learn_men(
     men, # Of each man a table frame, track, x, y, width, height (pixels)
     per_second:float, # Pictures
 )->None:
-    "What men and their cells are like."
+    "Fit the distributions of men and their cells."
     rows, cells, still, boxes = [], [], [], []
     for own in men:
         found = np.array([swim_of(path) for path in stretches(own, per_second)])
@@ -192,7 +192,7 @@ def seen_scenes(
     boxes:pd.DataFrame, # frame, track, x, y, width, height (pixels)
     per_second:float, # Pictures
 )->list: # For each picture: heads, boxes, tails, links, dots, as `drawing` takes them; and the tracks' numbers
-    "What lies where in each picture of a real video."
+    "Where everything is in each picture of a real video."
     paths = {track: (own.frame.to_numpy(), own.x.to_numpy() + 1j*own.y.to_numpy())
              for track, own in boxes.sort_values('frame').groupby('track')}
 
@@ -260,9 +260,9 @@ def train_painter(
     scenes, # As `seen_scenes` gives them
     steps:int=800, # Of 8 parts; the learning rates fall over the last three fifths
     seed:int=0,
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->None:
-    "Teach a microscope how its drawings look; measures the pictures' grey and what is new in each."
+    "Train a microscope to paint its drawings; also measures the pictures' grey and the noise of each."
     shown = video.astype('float32')/127.5 - 1
     microscope.grey.copy_(torch.tensor(float(shown.mean())))
     fresh = np.diff(video.astype('float32')/255, axis=0)
@@ -318,11 +318,11 @@ def train_finder(
     heads, # Of each picture: places, complex
     steps:int=500, # Of 8 parts
     seed:int=0,
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->CellFinder: # In evaluation mode
-    "Teach a network where heads are; raises `ValueError` where pictures and heads do not match."
+    "Train a network to find heads; raises `ValueError` if pictures and heads do not match."
     if len(pictures) != len(heads) or pictures.shape[1:] != PICTURE:
-        raise ValueError(f"a finder learns from pictures (n, {PICTURE[0]}, {PICTURE[1]}) and the heads of each; "
+        raise ValueError(f"a finder is trained on pictures (n, {PICTURE[0]}, {PICTURE[1]}) and the heads of each; "
                          f"got {pictures.shape} and {len(heads)} lists of heads")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

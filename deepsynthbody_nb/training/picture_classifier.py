@@ -1,4 +1,4 @@
-"""Polyp or not, learnt from pairs of parts that differ in nothing else.
+"""Polyp or not: a network trained on pairs of parts that differ in nothing else.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/picture_classifier.html.md"""
 
@@ -52,7 +52,7 @@ def pairs_of_parts(
 
 # %% ../../nbs/training/25_picture_classifier.ipynb #9ed5fcf3
 def _seen(parts, masks, rows, flips, draw):
-    "A batch as the network sees it while it learns, and its masks at 8 × 8 places."
+    "A batch as the network sees it in training, and its masks at 8 × 8 places."
     x = torch.from_numpy(parts[rows]).float()/255
     x = x.movedim(-1, 1) if x.ndim == 4 else x[:, None]
     y = torch.from_numpy(masks[rows]).float()[:, None] if masks is not None else torch.zeros_like(x[:, :1])
@@ -67,20 +67,20 @@ def train_picture_net(
     parts:np.ndarray, # Pictures (n, rows, columns, 3) or (n, rows, columns), uint8
     labels:np.ndarray, # Number of each one's class, (n,)
     classes, # Their names; with one name, labels 0 and 1 say whether it holds
-    masks:np.ndarray=None, # Where it is, (n, rows, columns), if that is known: the network learns faster
+    masks:np.ndarray=None, # Where it is, (n, rows, columns), if known: training is faster
     steps:int=1500, # Of 32 pictures
     seed:int=0,
     flips=('down', 'across'), # Mirror images that are as likely as what they mirror
-    say=None, # Called with the number of steps and the mean loss of late
-)->PictureNet: # In evaluation mode, without gradients; classes are balanced while it learns
-    "Teach a network classes; raises `ValueError` where labels and pictures do not match."
+    say=None, # Called with the number of steps and the recent mean loss
+)->PictureNet: # In evaluation mode, without gradients; classes are balanced in training
+    "Train a network on classes; raises `ValueError` if labels and pictures do not match."
     labels, single = np.asarray(labels).astype(int), len(tuple(classes)) == 1
     known = 2 if single else len(tuple(classes))
     if len(parts) != len(labels) or parts.dtype != np.uint8:
-        raise ValueError(f"one label a picture, pictures as uint8; got {len(labels)} labels for {len(parts)} pictures "
+        raise ValueError(f"one label per picture, pictures uint8; got {len(labels)} labels for {len(parts)} pictures "
                          f"of {parts.dtype}")
     if set(labels.tolist()) != set(range(known)):
-        raise ValueError(f"a network learns from examples of all its classes, 0 to {known - 1}; "
+        raise ValueError(f"training needs examples of all classes, 0 to {known - 1}; "
                          f"these are {sorted(set(labels.tolist()))}")
     steps, channels = whole('steps', steps, 1), parts.shape[3] if parts.ndim == 4 else 1
     with torch.random.fork_rng(devices=[]):
@@ -120,10 +120,10 @@ def train_picture_net(
 @undisturbed()
 def calibrated(
     network:PictureNet,
-    parts:np.ndarray, # Pictures that it did not learn from, as in `train_picture_net`
+    parts:np.ndarray, # Pictures that it was not trained on, as in `train_picture_net`
     labels:np.ndarray, # Likewise
 )->PictureNet: # The same network
-    "A network whose logits are divided by the temperature that fits pictures it did not learn from."
+    "A network whose logits are divided by the temperature that fits pictures it was not trained on."
     labels = torch.as_tensor(np.asarray(labels).astype(int))
     x = torch.from_numpy(parts).float()/255
     x = x.movedim(-1, 1) if x.ndim == 4 else x[:, None]

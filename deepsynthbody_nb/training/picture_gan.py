@@ -1,4 +1,4 @@
-"""A FastGAN on views of endoscopy with their masks, from few pictures, in half an hour.
+"""A FastGAN trained on views of endoscopy with their masks, few pictures, half an hour.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/picture_gan.html.md"""
 
@@ -32,7 +32,7 @@ def _normed(*sizes):
     return nn.utils.parametrizations.spectral_norm(nn.Conv2d(*sizes, bias=False))
 
 class PictureCritic(nn.Module):
-    "Pictures with masks (n, 4, 128, 128) to judgements of 25 parts, and what it saw of them (n, 192, 8, 8)."
+    "Pictures with masks (n, 4, 128, 128) to judgements of 25 parts, and its features of them (n, 192, 8, 8)."
 
     def __init__(self):
         super().__init__()
@@ -82,7 +82,7 @@ def train_picture_gan(
     folder=None, # Of the checkpoint
     say=None, # Called with the number of steps done
 )->PictureGAN: # The running mean, in evaluation mode
-    "Teach two networks against each other; the one that draws."
+    "Train two networks against each other; returns the one that draws."
     often = torch.as_tensor(np.asarray(often), dtype=torch.float32)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

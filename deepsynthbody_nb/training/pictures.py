@@ -1,4 +1,4 @@
-"""Three trainings, each on what the one before has learnt: a codec, a sharper decoder, and a flow over codes.
+"""Three trainings that build on each other: a codec, a sharper decoder, and a flow over codes.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/pictures.html.md"""
 
@@ -81,7 +81,7 @@ def picture_loss(
     return (found - x).abs().mean() + WEIGHTS['seen']*seen
 
 def rate_of(optimiser, rate:float):
-    "Let an optimiser learn at this rate from now on."
+    "Set the learning rate of an optimiser."
     for group in optimiser.param_groups:
         group['lr'] = rate
 
@@ -92,7 +92,7 @@ def train_codec(
     seed:int=0,
     folder=None, # Of the checkpoint
 )->PictureCodec: # In evaluation mode, without gradients
-    "A codec of pictures; a mask's code is not learnt."
+    "A codec of pictures; a mask's code is not trained."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         codec = PictureCodec().to(memory_format=torch.channels_last)
@@ -119,7 +119,7 @@ def patch_critic(
     return nn.Sequential(*layers[:-1])
 
 def colour_critic()->nn.Sequential: # of pictures (n, 3, rows, columns)
-    "The critic that all decoders of pictures are taught against."
+    "The critic that all decoders of pictures are trained against."
     return patch_critic((3, 48, 4, 2, 1), (48, 96, 4, 2, 1), (96, 160, 4, 2, 1), (160, 1, 3, 1, 1))
 
 def duel(
@@ -131,7 +131,7 @@ def duel(
     near=picture_loss, # How far copies are from their originals
     strength:float=WEIGHTS['critic'], # Of the critic
 )->nn.Module: # The running mean of `network`
-    "Teach a network to draw so that a critic of patches cannot tell."
+    "Train a network to draw so that a critic of patches cannot tell the difference."
     mean = copy.deepcopy(network)
     own = torch.optim.Adam(network.parameters(), rate, (.5, .9))
     other = torch.optim.Adam(critic.parameters(), 4e-4, (.5, .9))
@@ -190,7 +190,7 @@ def train_finer(
     seed:int=4,
     folder=None, # Of the checkpoint
 )->Finer: # The running mean, in evaluation mode
-    "Teach the network that draws twice as fine; what it sees of each frame is a quarter."
+    "Train the network that draws twice as fine; it sees a quarter of each frame."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         finer, critic = (net.to(memory_format=torch.channels_last) for net in (Finer(), colour_critic()))
@@ -214,7 +214,7 @@ def train_finer(
 
 # %% ../../nbs/training/24_pictures.ipynb #f00874a0
 def _requests(masks, centres, place, draw):
-    "What is told of each view of a batch, with gaps."
+    "The requests for each view of a batch, with gaps."
     n = len(masks)
     chance = torch.rand(n, 5, generator=draw)
     nothing = chance[:, 0] < .12
@@ -228,10 +228,10 @@ def _requests(masks, centres, place, draw):
 
 def taught_velocity(
     velocity:nn.Module,
-    batch, # Function of a step's number: codes, what is asked of them, and what draws the rest
+    batch, # Function of a step's number: codes, their requests, and the random generator
     steps:int, folder, say, # As in `train_picture_flow`
 )->nn.Module: # The running mean, in evaluation mode
-    "Teach a velocity which way from noise to codes, at times that are drawn most often from the middle."
+    "Train a velocity from noise to codes, at times that are drawn most often from the middle."
     mean, losses = copy.deepcopy(velocity), []
     optimiser = torch.optim.AdamW(velocity.parameters(), 1e-3, (.9, .98), weight_decay=.01)
     kept = Kept(folder, 'flow', 200, velocity=velocity, mean=mean, optimiser=optimiser)
@@ -258,7 +258,7 @@ def train_picture_flow(
     steps:int=2000, # Of 32 views; the learning rate falls over the last half
     seed:int=2,
     folder=None, # Of the checkpoint
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->PictureVelocity: # The running mean, in evaluation mode
     "A velocity over a codec's codes."
     with torch.no_grad():

@@ -28,7 +28,7 @@ class Plan:
     "What a run is to do; raises `ValueError` naming the setting that is wrong."
     model: str                  # a card's name, or a folder with one; see `trainable`
     records: str                # folder or Zarr store
-    table: str = None           # CSV of what is known of the records
+    table: str = None           # CSV of what is known about the records
     steps: int = 20_000
     batch: int = 16             # records per step
     seed: int = 0
@@ -54,7 +54,7 @@ class Plan:
             raise ValueError("tracking must be 'local', an address such as http://host:5000, or None; "
                              f"got {self.tracking!r}")
         if self.batch % self.processes:
-            raise ValueError(f"a batch of {self.batch} cannot be dealt to {self.processes} processes alike; "
+            raise ValueError(f"a batch of {self.batch} cannot be divided equally among {self.processes} processes; "
                              f"choose a multiple of {self.processes}")
         known = [name for name in usual_settings(self.card) if name not in _FIELDS]
         all_of(f'settings of {self.card.name}:', self.settings, known)

@@ -1,4 +1,4 @@
-"""A small generator of heartbeats, taught with differential privacy; and what the secrecy costs.
+"""A small generator of heartbeats, trained with differential privacy, and the price of it in quality.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/private.html.md"""
 
@@ -65,9 +65,9 @@ def _flat(beats):
     return flat
 
 def beat_axes(
-    public:xr.DataArray, # Median beats that are no secret, dims (record, lead, time), mV
+    public:xr.DataArray, # Median beats that are public, dims (record, lead, time), mV
 )->BeatAxes:
-    "Main axes of beats that are no secret."
+    "Main axes of public beats."
     flat = _flat(public)
     if len(flat) <= AXES:
         raise ValueError(f"{AXES} axes need more than {AXES} beats; these are {len(flat)}")
@@ -97,12 +97,12 @@ def _losses(network, x, g):
 
 @undisturbed(gradients=True)
 def teach_beats(
-    rows:np.ndarray, # Of `BeatAxes.rows`, one a patient
+    rows:np.ndarray, # Of `BeatAxes.rows`, one per patient
     steps:int=1500, # Of about 256 patients, or all
     start:Velocity=None, # What it begins with; random weights if not given
     seed:int=0,
 )->Velocity: # In evaluation mode
-    "Teach the generator, without any promise."
+    "Train the generator without differential privacy."
     x = torch.tensor(rows)
     network, g = _begin(start, rows, seed)
     optimiser = torch.optim.Adam(network.parameters(), 2e-3)
@@ -123,7 +123,7 @@ def _begin(start, rows, seed):
 # %% ../../nbs/training/21_private.ipynb #905ec4b5
 @dataclasses.dataclass
 class Promise:
-    "What a private training promises of each patient."
+    "The privacy guarantee of a training, for each patient."
 
     epsilon: float  # the odds that a patient took part change at most by exp(epsilon)
     delta: float  # but for this chance
@@ -132,15 +132,15 @@ class Promise:
 
 @undisturbed(gradients=True)
 def teach_privately(
-    rows:np.ndarray, # Of `BeatAxes.rows`, one a patient
-    epsilon:float=3.0, # The smaller, the stronger the promise; more than 10 promises little
+    rows:np.ndarray, # Of `BeatAxes.rows`, one per patient
+    epsilon:float=3.0, # The smaller, the stronger the guarantee; more than 10 guarantees little
     patients=None, # Name of each record's patient, to make sure that each is there once
     steps:int=300, # Of about 256 patients each
     start:Velocity=None, # What it begins with; it must not have seen these patients
     clip:float=1.0, # Length that a patient's gradient is cut to
     seed:int=None, # Secret, as the data are; drawn if not given
 )->tuple: # `Velocity` in evaluation mode, and its `Promise`
-    """Teach the generator with differential privacy, by patient.
+    """Train the generator with differential privacy, by patient.
 
     Raises `ImportError` without opacus, `ValueError` for a patient with two records or too few patients."""
     try:

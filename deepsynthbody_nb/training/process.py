@@ -1,4 +1,4 @@
-"""Steps, checkpoints and a pause: what runs in the background, and what survives when it is killed.
+"""Steps, checkpoints and a pause: the process in the background, and what survives if it is killed.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/process.html.md"""
 
@@ -34,7 +34,7 @@ def put_state(
     process:int=None, # Its number; this process if not given
     **more, # step, steps, why
 ):
-    "Write down how a run is."
+    "Write the state of a run."
     process = os.getpid() if process is None else process
     write_text(Path(folder)/'state.json', json.dumps(dict(state=state, process=process, **more)))
 
@@ -52,7 +52,7 @@ def locked(
 def read_state(
     folder, # Of a run
 )->dict: # state, process; step, steps and why where they are known
-    "How a run is; 'killed' if the file says that it is running and no process works on it."
+    "The state of a run; `killed`: the state file says running, but no process holds the lock."
     path = Path(folder)/'state.json'
     if not path.exists():
         return dict(state='starting', process=None)
@@ -66,7 +66,7 @@ def read_state(
 def begin(
     folder, # Of a run, with a plan
 ):
-    "Start the process of a run; it goes on when this one ends."
+    "Start the process of a run; it keeps running when this one ends."
     folder = Path(folder)
     (folder/'ask').unlink(missing_ok=True)                                   # left by a process that was killed
     write_text(folder/'state.json', json.dumps(dict(state='starting', process=None)))
@@ -77,7 +77,7 @@ def begin(
 
 # %% ../../nbs/training/13_process.ipynb #e0de03ce
 def _cut(path, step):
-    "Take away lines behind a step: they will be written again."
+    "Remove lines after a step: they will be written again."
     if path.exists():
         whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith('\n')]
         write_text(path, ''.join(line for line in whole if json.loads(line)['step'] <= step))
@@ -93,8 +93,8 @@ def _save(folder, lesson, step):
                 os.fsync(written.fileno())
     except (OSError, RuntimeError) as e:
         why = getattr(e, 'strerror', None) or e
-        raise OSError(f"{folder}: the checkpoint behind step {step} could not be written ({why}); "
-                      "the one before is whole. Make room, and resume") from e
+        raise OSError(f"{folder}: the checkpoint after step {step} could not be written ({why}); "
+                      "the one before is whole. Free some space, and resume") from e
 
 def _restore(folder, lesson):
     "Go back to the checkpoint; returns its step, or 0 if there is none."
@@ -114,7 +114,7 @@ class Book:
         folder:Path,
         plan:Plan,
         lesson, # A `Lesson`
-        start:int, # Step it goes on from
+        start:int, # Step it continues from
         say, # Function that takes a sentence
     ):
         self.folder, self.plan, self.lesson, self.say, self.before = folder, plan, lesson, say, []
@@ -178,7 +178,7 @@ class Book:
             (self.folder/'ask').unlink()
         self.state(state, step)
         self.tracking.end(state)
-        self.say(f'finished, {step} steps' if state == 'finished' else f'{state} behind step {step}')
+        self.say(f'finished, {step} steps' if state == 'finished' else f'{state} after step {step}')
 
 # %% ../../nbs/training/13_process.ipynb #0d697a94
 def train(
@@ -203,7 +203,7 @@ def train(
     try:
         held = lock.acquire(timeout=2)                                       # `locked` holds it for a moment
     except Timeout:
-        raise BlockingIOError(f"{folder}: another process is at this run; pause it first") from None
+        raise BlockingIOError(f"{folder}: another process works on this run; pause it first") from None
     with held:
         try:
             put_state(folder, 'starting')
@@ -230,7 +230,7 @@ def _read(folder, plan, first, say):
     known, kept = plan.lesson.fingerprint(records), folder/'records.json'
     if kept.exists() and json.loads(kept.read_text(encoding='utf-8'))['sha256'] != known:
         raise ValueError(f"{plan.records}: these are not the records that the run {folder} began with; "
-                         "give it those again, or start a new run")
+                         "pass the original records, or start a new run")
     if first and not kept.exists():
         about = dict(sha256=known, records=len(records), steps=records.steps, left_out=records.left_out)
         write_text(kept, json.dumps(about, indent=1))
@@ -248,7 +248,7 @@ def _steps(folder, plan, fabric, say):
     lesson = plan.lesson(records, plan.card, seed=plan.seed, fabric=fabric, **plan.chosen())
     start = _restore(folder, lesson)
     if start:
-        say(f"goes on behind step {start}")
+        say(f"continues after step {start}")
     book = Book(folder, plan, lesson, start, say) if first else None
     quiet = not (first and sys.stderr.isatty())
     try:
@@ -272,6 +272,6 @@ def _steps(folder, plan, fabric, say):
     return 'finished'
 
 def _wanted(folder):
-    "The state that somebody asked for, or None."
+    "The requested state, or None."
     path = folder/'ask'
     return {'pause': 'paused', 'stop': 'stopped'}.get(path.read_text().strip()) if path.exists() else None

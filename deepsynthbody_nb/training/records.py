@@ -1,4 +1,4 @@
-"""Any folder or Zarr store of ECGs, and what is known of them, made ready for a generator.
+"""Any folder or Zarr store of ECGs, with the labels of its records, made ready for a generator.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/records.html.md"""
 
@@ -46,7 +46,7 @@ def plausible_ages(
     return years.where(~odd)
 
 def known_of(
-    table:pd.DataFrame, # With the column `record`; and what is known: superclass or a column a class, sex, age, …
+    table:pd.DataFrame, # With the column `record`; and what is known: superclass or a column per class, sex, age, …
     names, # Of the records, in their order
 )->pd.DataFrame: # As `names`: NORM, MI, … (1, 0, NaN), sex (1 female), age, rhythm (1: AF), patient, source, site
     """A label table in the order of the records; raises `ValueError` for a label without a record, two for one, an
@@ -151,7 +151,7 @@ def packed_records(
 def public_table(
     folder, # Of PTB-XL (ptbxl_database.csv or labels.csv, scp_statements.csv), CinC 2021 or LUDB (labels.csv)
 )->pd.DataFrame: # As `known_of` takes it; and source, site, fold (PTB-XL's own, or 0), and file in the folder
-    "What a public collection says of its records; raises `FileNotFoundError` where its table is missing."
+    "The labels of a public collection; raises `FileNotFoundError` where its table is missing."
     folder = Path(folder)
     path = next(
         (
@@ -229,10 +229,10 @@ def _table_of_packs(t, age, folder):
 # %% ../../nbs/training/05_records.ipynb #84e1bcfc
 @dataclasses.dataclass
 class Records:
-    "ECGs alike in leads, rate and length; what is known of them; and what was done to them."
+    "ECGs with the same leads, rate and length; what is known about them; and what was done to them."
 
     ecg: xr.DataArray  # dims (record, lead, time), mV
-    table: pd.DataFrame  # one row a record, as `known_of` gives it
+    table: pd.DataFrame  # one row per record, as `known_of` gives it
     steps: list  # of texts, in order
     left_out: dict  # record: reason
 
@@ -243,18 +243,18 @@ class Records:
         return dataclasses.replace(self, ecg=self.ecg.isel(record=rows), table=self.table.iloc[rows])
 
 # %% ../../nbs/training/05_records.ipynb #a6bcf16e
-LARGEST = 6.0  # mV; what is beyond is a spike, or another unit
+LARGEST = 6.0  # mV; a larger value is a spike, or in another unit
 
 # %% ../../nbs/training/05_records.ipynb #8f05a154
 def read_records(
     source, # A folder with ECG files, at any depth; a Zarr store; or an ECG
-    table=None, # What is known of them: a DataFrame, or a CSV file
+    table=None, # What is known about them: a DataFrame, or a CSV file
     *,
     rate:float=500, # Hz
     seconds:float=10, # Of each record
     leads=8, # 8, 12, or names
     band:tuple=(0.5, 100), # Hz; None: not filtered
-    leave_out:bool=False, # Records that cannot be learnt from, instead of raising
+    leave_out:bool=False, # Leave out records that cannot be used, instead of raising?
     progress:bool=True, # Show a progress bar?
 )->Records:
     """Read and prepare ECGs; raises `ValueError` naming the record and what is wrong with it, `FileNotFoundError`
@@ -264,19 +264,19 @@ def read_records(
     leads, made, bad, changed = lead_names(leads), {}, {}, set()
     for name, load in tqdm(_found(source), unit='record', disable=not progress):
         if name in made:
-            raise ValueError(f"two records are called {name!r}; labels could not be told apart, rename one")
+            raise ValueError(f"two records are called {name!r}; their labels would be mixed up, rename one")
         try:
             x = load()
             made[name] = _ready(x, rate, seconds, leads, band)
         except ValueError as e:
             bad[name] = str(e)
             if not leave_out:
-                raise ValueError(f"record {name!r}: {e}; mend it, or pass leave_out=True") from e
+                raise ValueError(f"record {name!r}: {e}; correct it, or pass leave_out=True") from e
         else:
             changed |= {x.attrs['sampling_rate']} - {rate}
     if not made:
         raise ValueError(
-            f"{_called(source)}: has no ECG to learn from"
+            f"{_called(source)}: has no ECG to train on"
             + (f"; {len(bad)} were left out, the first since it {next(iter(bad.values()))}" if bad else '')
         )
     whole = (
@@ -322,7 +322,7 @@ def _ready(x, rate, seconds, leads, band):
     return x.assign_coords(time=time_axis(x.sizes['time'], rate))  # all on one clock, wherever theirs began
 
 def _kind(records):
-    "What records with several histories are all: synthetic, or real and edited; nothing for both together."
+    "The common mark of records with several histories: synthetic, or real and edited; none for a mixture."
     if not any('provenance' in x.attrs for x in records):
         return {}
     kinds = {is_synthetic(x) for x in records}
@@ -336,7 +336,7 @@ def _called(source):
     return source if isinstance(source, (str, Path)) else 'this array'
 
 def _found(source):
-    "Pairs of a record's name and what reads it, in the order of names."
+    "Pairs of a record's name and a function that reads it, in the order of names."
     if not isinstance(source, (str, Path)):
         return [(str(x.record.item()), lambda x=x: x) for x in as_records(source)]
     folder = Path(source)
@@ -378,7 +378,7 @@ def hold_back(
     records:Records,
     part:float=0.125, # Of the patients
     seed:int=1,
-)->tuple: # `Records` to learn from, and `Records` held back
+)->tuple: # `Records` to train on, and `Records` held back
     "Split by patient; raises `ValueError` where there are fewer than two."
     names = pd.unique(records.table.patient.astype(str))
     if len(names) < 2:
@@ -410,7 +410,7 @@ def patient_folds(
 # %% ../../nbs/training/05_records.ipynb #ef770b00
 def ptbxl_folds(
     table:pd.DataFrame, # As `patient_folds` takes it, with source
-)->np.ndarray: # Of each record, 0 … 9; -1 for other collections, which can only be learnt from
+)->np.ndarray: # Of each record, 0 … 9; -1 for other collections, which are for training only
     "Ten folds of the patients of PTB-XL among records of several collections."
     own = (table.source == 'PTB-XL').to_numpy()
     folds = np.full(len(table), -1)

@@ -1,4 +1,4 @@
-"""A training is a process and a folder of its own: watch it, pause it, go on with it, compare it.
+"""A training is a process and a folder of its own: watch it, pause it, continue it, compare it.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/training/runs.html.md"""
 
@@ -37,7 +37,7 @@ class Run:
         return f"Run({str(self.folder)!r}): {self.plan.card.name}, {at['state']}, step {at.get('step', 0)} of {steps}"
 
     def state(self)->dict: # state; step, steps and why where they are known
-        "'starting', 'reading', 'running', 'paused', 'stopped', 'finished', 'failed', or 'killed': no process is left."
+        "'starting', 'reading', 'running', 'paused', 'stopped', 'finished', 'failed', or 'killed' (no process is left)."
         return read_state(self.folder)
 
     def numbers(self)->pd.DataFrame: # one row per step
@@ -45,7 +45,7 @@ class Run:
         return self._lines('numbers.jsonl')
 
     def quality(self)->pd.DataFrame: # one row per sample
-        "What the samples along the way are worth, as `judge` gives it."
+        "The quality of the samples along the way, as `judge` gives it."
         return self._lines('quality.jsonl')
 
     def _lines(self, name):
@@ -79,7 +79,7 @@ class Run:
 
     def resume(self):
         "Start a process that continues; raises `BlockingIOError` if one is running, `ValueError` if it is finished."
-        patience = 5 if self.state()['state'] not in GOING else 0            # s; one that has just ended tidies up
+        patience = 5 if self.state()['state'] not in GOING else 0            # s; an ended process tidies up
         until = time.time() + patience
         while locked(self.folder):
             if time.time() > until:
@@ -169,7 +169,7 @@ class Run:
         if step in quality.index:
             lines += ['| measure of the samples | value |', '|---|---|']
             lines += [f'| {name} | {value:.3f} |' for name, value in quality.loc[step].items()] + ['']
-        lines += ['To be filled in by hand: where the records come from, their licence and what it asks for, '
+        lines += ['To be filled in by hand: where the records come from, their licence and its conditions, '
                   'and what the generator must not be used for.', '']
         return '\n'.join(lines)
 
@@ -191,7 +191,7 @@ def start(
     wait:bool=False, # Until it ends?
     **settings, # Fields of `Plan`, and others of the card's [lesson]
 )->Run:
-    "Plan a run and start its process, which goes on when this one ends."
+    "Plan a run and start its process, which keeps running when this one ends."
     run = plan_run(folder, model, records, **settings)
     begin(run.folder)
     if wait:

@@ -41,7 +41,7 @@ class Adds(nn.Module):
         return (before + self.layers(noise + before)).clamp(-1.2, 1.2)
 
 def critic_of_patches(width:int=32)->nn.Module: # (n, 4, rows, columns) to one number for every patch
-    "Says of every patch how real it looks."
+    "A score for every patch: how real it looks."
     return _layers(4, 1, width, nn.utils.parametrizations.spectral_norm)
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def train_singan(
         raise ValueError(f"side is 32 to 128 pixels; got {side}: larger sizes take hours on a CPU")
     pair = paired(as_image(image), as_mask(mask))
     if 'record' in pair.dims or 'channel' not in pair.image.dims:
-        raise ValueError(f"SinGAN learns from one colour image, dims (y, x, channel); this one has {pair.image.dims}")
+        raise ValueError(f"SinGAN is trained on one colour image, dims (y, x, channel); this one has {pair.image.dims}")
     pair = resize(pair, side)
     x = as_channels(pair.expand_dims('record'))
     count = 1 + round(np.log(side/16)/np.log(1.6))
@@ -130,7 +130,7 @@ def many_like(
     seed:int=0,
     same_from:int=0, # From this size on the noise varies; below it is the fixed one, which keeps the layout
 )->xr.Dataset: # `image` (record, y, x, channel), `mask` (record, y, x), marked as synthetic
-    "Images with masks like the one that was learnt from."
+    "Images with masks like the one that it was trained on."
     n = whole('n', n, 1)
     same_from = whole('same_from', same_from, 0)
     if same_from >= len(singan.sizes):

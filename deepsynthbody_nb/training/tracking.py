@@ -37,7 +37,7 @@ class Tracking:
         try:
             from mlflow import MlflowClient
         except ImportError:
-            say('MLflow is not installed: pip install "deepsynthbody_nb[training]" brings it; the run goes on without')
+            say('MLflow is not installed: pip install "deepsynthbody_nb[training]" brings it; the run continues')
             return
         os.environ.setdefault('MLFLOW_HTTP_REQUEST_MAX_RETRIES', '1')
         os.environ.setdefault('MLFLOW_HTTP_REQUEST_TIMEOUT', '5')
@@ -75,13 +75,13 @@ class Tracking:
 
     @contextlib.contextmanager
     def _trying(self):
-        "Go on without MLflow if it fails."
+        "Continue without MLflow if it fails."
         try:
             yield
         except Exception as e:
             self.client = None
             self.say(f"the tracking server {self.address} cannot be reached ({type(e).__name__}); "
-                     "the run goes on, its numbers are in its folder")
+                     "the run continues, its numbers are in its folder")
 
     def numbers(self,
         step:int,
@@ -111,7 +111,7 @@ class Tracking:
     def end(self,
         state:str, # 'finished', 'failed', 'paused' or 'stopped'
     ):
-        "Send what still waits, and the end of the run."
+        "Send the remaining numbers, and the end of the run."
         while self.waiting and self.client is not None:
             self.numbers(0, {}, now=True)
         if self.client is not None:

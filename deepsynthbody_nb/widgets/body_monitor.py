@@ -41,7 +41,7 @@ class LiveBody:
     def __init__(
         self,
         seed:int=None, # Whose body; drawn if not given
-        **settings, # As in `REST`, which hold where nothing is said
+        **settings, # As in `REST`, which holds the defaults
     ):
         self.seed, start = seed_or_drawn(seed), self._checked(REST | settings)
         self.stream = Stream(person(as_condition(start, 1)[0], self.seed, 0), self.seed, 0)

@@ -1,4 +1,4 @@
-"""A slide under the microscope that runs, sliders for the cells on it, and what a laboratory would say of it.
+"""A running video of a microscope slide, sliders for its cells, and the figures that a laboratory would report.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/cell_player.html.md"""
 
@@ -33,7 +33,7 @@ class CellPlayer(widgets.VBox):
         seed:int=None, # Whose slide; drawn if not given
         frames:int=50, # Pictures of the video, 25 per second
         generator='sperm', # Which generator: name, or folder with a card.toml
-        **settings, # As in `START`, which hold where nothing is said
+        **settings, # As in `START`, which holds the defaults
     ):
         if unknown := [name for name in settings if name not in SLIDERS]:
             raise ValueError(f"a player has no slider {unknown[0]!r}; it has {', '.join(SLIDERS)}")
@@ -65,7 +65,7 @@ class CellPlayer(widgets.VBox):
         return slider
 
     @property
-    def settings(self): # what the sliders ask for
+    def settings(self): # the values of the sliders
         return {name: slider.value for name, slider in self._sliders.items()}
 
     @property

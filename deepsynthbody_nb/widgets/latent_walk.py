@@ -123,13 +123,13 @@ def _one_thread():
         torch.set_num_threads(before)
 
 def _decoded(steering, start, values):
-    "The latent moved, and its ECG in µV, shape (8, 5000); that it is far out is for the page to say."
+    "The latent moved, and its ECG in µV, shape (8, 5000); the page itself warns if it is far out."
     with _one_thread(), warnings.catch_warnings(action='ignore'):
         latent = steering.move(start, values) if values else start
         return latent, steering.preview(latent)[0]
 
 def _aside(job, then, wait=0):
-    """Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders go on; at once
+    """Call `then(job())`, the job in a thread after `wait` s of a running event loop, so that sliders work on; at once
     where there is none."""
     try:
         loop = asyncio.get_running_loop()
@@ -149,7 +149,7 @@ def _steering_of(generator):
     return card.steering()
 
 class _Page(anywidget.AnyWidget):
-    "The drawn page and its buttons, which ask by messages."
+    "The drawn page and its buttons, which send messages."
 
     _esm = _JS
     ecg = traitlets.Bytes().tag(sync=True)  # 8 leads one after the other, int16 µV
@@ -229,7 +229,7 @@ class LatentWalk(widgets.VBox):
         "Stop playing and take the widget off every page."
         self._playing = False
         for w in (*self.children, *getattr(self, '_sliders', {}).values()):
-            w.close()  # also called for a walk that never came to be
+            w.close()  # also called for a walk that was never completed
         super().close()
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #36304c73
@@ -277,7 +277,7 @@ def _asked(self:LatentWalk, _, message, buffers):
 
 @patch
 def _guarded(self:LatentWalk, job):
-    "Run a job for the page, which says what went wrong."
+    "Run a job for the page; the page shows what went wrong."
     try:
         job()
     except (ValueError, OSError) as e:
@@ -339,7 +339,7 @@ def _measured(self:LatentWalk, now, start):
 # %% ../../nbs/widgets/00_latent_walk.ipynb #77c3c700
 @patch
 def _moved(self:LatentWalk, control, old):
-    "A slider was moved by hand; a drag is one step back."
+    "A slider was moved by hand; a drag is one undo step."
     with self._one_at_a_time:
         if self._setting:
             return
@@ -424,8 +424,8 @@ def save(
     self:LatentWalk,
     path, # Where to; `.png` (the page), `.hea` (the record, WFDB) or `.gif` (the walk along the slider touched last)
 )->Path: # The path written
-    """Save what is shown, whole or not at all; raises `ValueError` for another suffix, `OSError` naming a folder that
-    cannot be written to."""
+    """Save what is shown, under a temporary name until complete; raises `ValueError` for another suffix, `OSError`
+    naming a folder that cannot be written to."""
     path = Path(path)
     if path.suffix not in _SAVERS:
         raise ValueError(f"{path}: unknown format {path.suffix!r}; known are {', '.join(_SAVERS)}")
@@ -499,7 +499,7 @@ def _frame(steering, seed, values, latent, row, start_row):
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #07dfaee7
 def _shown(html, title, path):
-    "What shows itself as a notebook's output; with a path, written as a page of its own, too."
+    "The output of a notebook's cell; with a path, also written as a page of its own."
     if path:
         head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
         page = f'<!doctype html>\n<html lang="en">{head}\n<body>{html}</body></html>\n'

@@ -1,4 +1,4 @@
-"""A picture with its mask, and sliders that make its polyp larger, move it, or turn the light up.
+"""A picture with its mask, and sliders that make its polyp larger, move it, or make the light brighter.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/picture_walk.html.md"""
 
@@ -148,7 +148,7 @@ def _begin(self:PictureWalk, seed):
 
 @patch
 def _moved(self:PictureWalk, control):
-    "Show what the sliders ask for: quickly, and well as soon as they rest."
+    "Show the picture for the sliders: quickly, and with all steps as soon as they rest."
     self._touched, self._turn = control or self._touched, self._turn + 1
     self._code.value = self.code
     try:

@@ -1,4 +1,4 @@
-"""What may be requested of a generator, as fields to fill in: made from its card.
+"""The requests that a generator takes, as a form made from its card.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/requests.html.md"""
 

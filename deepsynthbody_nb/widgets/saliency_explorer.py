@@ -1,4 +1,4 @@
-"""Why did the network say that? See the reasons on the ECG, and at once whether they deserve belief.
+"""Why did the network say that? See the reasons on the ECG, and whether they can be trusted.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/saliency_explorer.html.md"""
 
@@ -40,7 +40,7 @@ from .latent_walk import _aside, _bytes, _one_thread
 
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #2cdf1396
 _SHOWN = (*WAVES[1:], WAVES[0])
-_UNSIGNED = ('saliency', 'smooth_grad')  # slopes without their sign: how much, not whether for or against
+_UNSIGNED = ('saliency', 'smooth_grad')  # gradients without their sign: how much, not whether for or against
 
 def _shares(x, attribution, marks, leads):
     "Share of the absolute attribution by lead and wave, and the balance; two tables."
@@ -59,7 +59,7 @@ def _shares(x, attribution, marks, leads):
     return share, (net/share).fillna(0)
 
 def _sentence(target, probability, shares, balance, method, randomised):
-    "What was said, and why, in one line."
+    "The network's answer, and the reason, in one line."
     said = f"{'A network with random weights' if randomised else 'The network'} gives {target} {probability:.2f}; "
     if not shares.values.any():
         return f"{said}{_words(method)} finds nothing that speaks for it."
@@ -71,7 +71,7 @@ def _sentence(target, probability, shares, balance, method, randomised):
             + ', '.join(f"{name.get(w, w)} ({v:.0%})" for w, v in shares.sum().nlargest(3).items()).replace(
                 '%', ' %'
             )
-            + ' (Grad-CAM cannot tell one lead from another).'
+            + ' (Grad-CAM cannot distinguish leads).'
         )
     found, parts = shares.stack().nlargest(3), {}
     for (lead, wave), v in found.items():
@@ -102,12 +102,12 @@ _REMOVED = np.linspace(0, 0.5, 11)  # share of all blocks
 _JS = _WALK.replace('export default {render, walk}', '') + (
     files('deepsynthbody_nb')/'widgets' / 'saliency_explorer.js'
 ).read_text(encoding='utf-8')  # draws on the walk's paper
-_CAUTION = ("Random weights: this network has learnt nothing, so this is what a map without meaning looks like. "
+_CAUTION = ("Random weights: this network has learnt nothing, so this map has no meaning. "
             "If the trained network's map looks the same, it shows the ECG and the method, not what was learnt.")
 _DRAWING = threading.Lock()  # for methods that draw from PyTorch's one random generator
 
 class _Choice(traitlets.TraitType):
-    "One of what the widget knows; anything else is a `ValueError`."
+    "A value that the widget knows; anything else is a `ValueError`."
 
     default_value = None
 
@@ -127,7 +127,7 @@ class _Choice(traitlets.TraitType):
         return found[0]
 
 class SaliencyExplorer(anywidget.AnyWidget):
-    """What in an ECG made a network say what it said; for JupyterLab and Voila.
+    """Which parts of an ECG decided a network's answer; for JupyterLab and Voila.
 
     `record`, `target`, `method`, `baseline` and `randomised` may be set. Raises `ValueError` for what is not known,
     and for records that the network cannot take."""
@@ -148,10 +148,10 @@ class SaliencyExplorer(anywidget.AnyWidget):
         seed:int=0, # Seed of the synthetic ECGs
         folder='.', # Where the PNG button saves
         *,
-        classes=None, # Names of the outputs of a network of yours, if it does not carry them
+        classes=None, # Names of the outputs of your network, if it does not state them
         reads=None, # 8, 12 or names: the leads that it reads, in order; likewise
         rate:float=None, # Hz at which it works; likewise
-        output:str='sigmoid', # What makes probabilities of its output: 'sigmoid', 'softmax', 'probability' (nothing)
+        output:str='sigmoid', # What turns its output into probabilities: 'sigmoid', 'softmax', 'probability' (nothing)
     ):
         network = load_classifier(model) if isinstance(model, str) else model
         if not isinstance(network, nn.Module):
@@ -216,7 +216,7 @@ class SaliencyExplorer(anywidget.AnyWidget):
     )
     shares = property(
         lambda self: self._summed(self._key)[0],
-        doc="Share of the absolute attribution: one row a lead, one column a wave.",
+        doc="Share of the absolute attribution: one row per lead, one column per wave.",
     )
     deletion = property(
         lambda self: self._deleted(*self._key),
@@ -310,7 +310,7 @@ def _deleted(self:SaliencyExplorer, record, target, method, baseline, randomised
 # %% ../../nbs/widgets/01_saliency_explorer.ipynb #7f8a64a8
 @patch
 def _show(self:SaliencyExplorer):
-    "Compute aside and send; the deletion curve when the map is there and nothing else has been asked."
+    "Compute in the background and send; the deletion curve when the map is there and nothing else was requested."
     self._turn += 1
     turn, key = self._turn, self._key
     self.said = self.said | dict(busy=True, note='')

@@ -1,4 +1,4 @@
-"""A picture from elsewhere, brought to a reference as far as a slider says; can a classifier still tell it?
+"""A picture from elsewhere, standardised as strongly as a slider says; can a classifier still recognise it?
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/standardise_explorer.html.md"""
 
@@ -21,7 +21,7 @@ from ..images.standardise import METHODS, Standardiser
 from ..records.arguments import between, one_of, whole
 
 # %% ../../nbs/widgets/09_standardise_explorer.ipynb #caa8c653
-FEWEST = 5  # pictures of each kind, that a classifier can learn from
+FEWEST = 5  # pictures of each kind, to train a classifier on
 
 # %% ../../nbs/widgets/09_standardise_explorer.ipynb #1229e1f1
 def _measures(images):
@@ -38,7 +38,7 @@ class StandardiseExplorer(widgets.VBox):
 
     def __init__(
         self,
-        reference, # Images of the hospital that is to be looked like, or a Dataset with `image`
+        reference, # Images of the reference hospital, or a Dataset with `image`
         other, # Images from elsewhere
         method:str='histogram', # One of `METHODS`
         strength:float=1.,
@@ -47,7 +47,7 @@ class StandardiseExplorer(widgets.VBox):
         self._reference, self._other = (as_image(x.image if hasattr(x, 'data_vars') else x) for x in (reference, other))
         for name, x in (('reference', self._reference), ('other', self._other)):
             if 'record' not in x.dims or x.sizes['record'] < FEWEST:
-                raise ValueError(f"{name} needs {FEWEST} pictures or more, so that a classifier can learn to tell them")
+                raise ValueError(f"{name} needs {FEWEST} pictures or more, to train a classifier on")
         self._fitted, self._classifiers = {}, {}
         self._seen = [_measures(x) for x in (self._reference, self._other)]
         super().__init__()

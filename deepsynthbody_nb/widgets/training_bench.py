@@ -1,4 +1,4 @@
-"""Teach a generator from records of your own: choose, start, watch, pause, compare, and take it away.
+"""Train a generator on your own records: choose, start, watch, pause, compare, and export it.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/training_bench.html.md"""
 
@@ -37,7 +37,7 @@ from .requests import RequestForm, spelled
 
 # %% ../../nbs/widgets/02_training_bench.ipynb #919e1356
 class _Followed:
-    "The lines of a growing file as a table, one row a step."
+    "The lines of a growing file as a table, one row per step."
 
     def __init__(self, path):
         self.path, self.place, self.at, self.table = Path(path), None, 0, pd.DataFrame()
@@ -75,7 +75,7 @@ _GRID = '#f3cfc7'
 _NOTE = '#5b6470'
 
 def _thinned(table, most=400):
-    "Means of neighbouring rows: what a picture cannot tell apart, and less jitter."
+    "Means of neighbouring rows, which a picture cannot resolve; also less jitter."
     if len(table) <= most:
         return table
     return table.reset_index().groupby(np.arange(len(table))*most//len(table)).mean().set_index('step')
@@ -191,8 +191,8 @@ def _asked(plan):
 
 def compare_runs(
     found:list, # Of `Run`
-)->pd.DataFrame: # One column a run; the settings that differ, and the last numbers
-    "What sets runs apart."
+)->pd.DataFrame: # One column per run; the settings that differ, and the last numbers
+    "The differences between runs."
     return _compared(
         {run.folder.name: (run.plan, run.state(), run.numbers(), run.quality()) for run in found}
     )
@@ -356,7 +356,7 @@ class TrainingBench(widgets.VBox):
         self._looked(self._guarded(self._look))
 
     def close(self):
-        "Stop watching, and take the bench off every page; the runs go on."
+        "Stop watching, and take the bench off every page; the runs continue."
         self._closed = True
         for w in _inside(self):
             w.close()
@@ -392,7 +392,7 @@ def _build(self:TrainingBench):
     new = widgets.VBox(
         [
             _part(
-                'Records to learn from',
+                'Records to train on',
                 _row(f['records']),
                 _row(f['table'], b['preview']),
                 t['preview'],
@@ -485,7 +485,7 @@ def _say(self:TrainingBench, words, wrong=False):
 
 @patch
 def _guarded(self:TrainingBench, job, *given):
-    "What a job makes, or None: then it was said why."
+    "The result of a job, or None if it failed and the page says why."
     try:
         return job(*given)
     except (ValueError, OSError) as e:
@@ -495,7 +495,7 @@ def _guarded(self:TrainingBench, job, *given):
 
 @patch
 def _do(self:TrainingBench, button, words, job, then):
-    "Do what a button asks for, aside; it can be pressed again when that is done."
+    "Run a button's job in the background; the button can be pressed again when it is done."
     if words is not None:
         self._say(words)
     self.buttons[button].disabled = True
@@ -515,7 +515,7 @@ def _records(self:TrainingBench):
     "Path of the records, and of their table."
     records, table = (self.fields[name].value.strip() for name in ('records', 'table'))
     if not records:
-        raise ValueError('say first where the records are: a folder with ECG files, or a Zarr store')
+        raise ValueError('fill in where the records are: a folder with ECG files, or a Zarr store')
     return Path(records).expanduser(), Path(table).expanduser() if table else None
 
 @patch
@@ -561,7 +561,7 @@ def _settings(self:TrainingBench):
         f['tracking'].value, f['tracking'].value
     )
     if tracking == '':
-        raise ValueError('say where the MLflow server is, such as http://localhost:5000')
+        raise ValueError('fill in where the MLflow server is, such as http://localhost:5000')
     usual = usual_settings(find(f['model'].value))
     return {name: f[name].value for name in _NUMBERS if name in usual or name == 'seed'} | dict(
         tracking=tracking
@@ -580,7 +580,7 @@ def _start_pressed(self:TrainingBench):
         self._proposed = run.folder.name
         self._propose()
         self.tabs.selected_index = 1
-        self._say(f'{run.folder.name} has started; it goes on when this notebook is closed.')
+        self._say(f'{run.folder.name} has started; it continues when this notebook is closed.')
         self._select(run.folder.name)
 
     self._do('start', 'Reading the records …', job, started)
@@ -743,7 +743,7 @@ def _show(self:TrainingBench, seen):
 def _told(name, plan, at, numbers, quality):
     "A run's state in one line."
     state = dict(
-        killed='its process is gone; Resume goes on from its last checkpoint',
+        killed='its process is gone; Resume continues from its last checkpoint',
         failed=at.get('why', 'failed'),
     ).get(at['state'], at['state'])
     steps = at.get('steps') or plan.steps
@@ -755,7 +755,7 @@ def _repeated(said, most=6):
     "The last lines a run said, its warnings marked."
     lines = said.strip().splitlines()[-most:]
     return (
-        '<h4>What the run says</h4>'
+        '<h4>Messages of the run</h4>'
         + '<br>'.join(
             f'<span class="{"warned" if warned else "note"}">{"⚠ " * warned}{html.escape(line)}</span>'
             for line in lines
@@ -775,7 +775,7 @@ def _chosen_runs(self:TrainingBench):
 
 @patch
 def _steer(self:TrainingBench, do, words):
-    "Ask the chosen runs for something, and look."
+    "Send a request to the chosen runs, and look."
 
     def job():
         for run in self._chosen_runs():
@@ -794,7 +794,7 @@ def _stop_pressed(self:TrainingBench):
 
 @patch
 def _resume_pressed(self:TrainingBench):
-    self._steer('resume', 'Going on from the last checkpoint.')
+    self._steer('resume', 'Continuing from the last checkpoint.')
 
 @patch
 def _look_pressed(self:TrainingBench):
@@ -803,7 +803,7 @@ def _look_pressed(self:TrainingBench):
 # %% ../../nbs/widgets/02_training_bench.ipynb #135f3219
 @patch
 def _show_checkpoints(self:TrainingBench, run, quality):
-    "Checkpoints of a run, the latest first, with what their samples were worth."
+    "Checkpoints of a run, the latest first, with the quality of their samples."
     field, name = self.fields['checkpoint'], run.folder.name
     options = tuple(
         (f'step {step:,}{_worth(quality, step)}', (name, step)) for step in reversed(run.checkpoints())
@@ -883,7 +883,7 @@ def _export_pressed(self:TrainingBench):
         (run, *_), (name, step) = self._chosen_runs(), self.fields['checkpoint'].value
         text = self.fields['export'].value.strip()
         if not text:
-            raise ValueError('say which folder to export to')
+            raise ValueError('fill in the folder to export to')
         given = run.export(Path(text).expanduser(), step)
         return f'Exported step {step} of {name}: {given}, and README.md beside it.'
 

@@ -40,7 +40,7 @@ class TuringTest(anywidget.AnyWidget):
     def __init__(
         self,
         study, # `Study`, or its file
-        reader:str=None, # Name or code; asked for if not given
+        reader:str=None, # Name or code; the page asks for it if not given
     ):
         self._study = _opened(study)
         super().__init__()
@@ -71,7 +71,7 @@ class TuringTest(anywidget.AnyWidget):
 
     def _begin(self, reader, again):
         if not again and self._study.known(reader):
-            self._greet('Somebody of this name has begun. If that is you, go on; if not, choose another.', True, reader)
+            self._greet('Somebody of this name has begun. If it is you, continue; else choose another.', True, reader)
             return
         self._study.begin(reader)
         self._reader = reader
@@ -111,7 +111,7 @@ class TuringTest(anywidget.AnyWidget):
 
 # %% ../../nbs/widgets/05_turing_test.ipynb #e8a6bfa3
 class ClassBoard(anywidget.AnyWidget):
-    "The teacher's page of a study: who has answered how much, live, and all results. It shows the truth."
+    "The teacher's page of a study: live progress of each reader, and all results. It shows the truth."
 
     _esm = _JS
     role = traitlets.Unicode('teacher').tag(sync=True)

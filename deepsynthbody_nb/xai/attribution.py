@@ -1,4 +1,4 @@
-"""What of an ECG made a network say what it said: ten methods, and an answer on the ECG's own clock.
+"""Which parts of an ECG decided a network's answer: ten methods, with results on the ECG's own clock.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/attribution.html.md"""
 
@@ -100,7 +100,7 @@ def baseline_of(
 
 def ironed(
     x, # ECGs, dims (record, lead, time), mV
-    waves, # Which to iron out, of 'P', 'QRS' and 'T'
+    waves, # Which to replace, of 'P', 'QRS' and 'T'
     marks:pd.DataFrame, # From `delineate`
 )->xr.DataArray: # ECGs of the same shape, mV
     "Waves replaced by a straight line from onset to offset, in every lead and beat."
@@ -141,7 +141,7 @@ def _quiet(method):
     return quiet
 
 class _Task:
-    "What a method needs to know beside the values: the network, what of its output, the baseline, the waves."
+    "The arguments of a method beside the values: the network, the output in question, the baseline, the waves."
 
     def __init__(self, model, factor, target, baseline, waves, seed):
         self.model = model
@@ -182,7 +182,7 @@ def _integrated_gradients(v, task):
         )
 
     def thin(u):
-        return thinned(u, task.factor)  # linear: the mean slope is found behind it, and brought back once
+        return thinned(u, task.factor)  # linear: the mean gradient is computed after it, and brought back once
 
     slope = IntegratedGradients(task.model, multiply_by_inputs=False).attribute(
         thin(v), thin(task.baseline), n_steps=50, internal_batch_size=32, target=task.target
@@ -230,7 +230,7 @@ def _grad_cam(v, task):
 
     cam = LayerGradCam(task.model, task.last_convolutions()).attribute(
         v, **task.args
-    )  # signed: what speaks against stays
+    )  # signed: values against the class stay
     return LayerAttribution.interpolate(cam, (v.shape[-1],), 'linear').expand_as(v)/v.shape[1]
 
 @_quiet
@@ -304,9 +304,9 @@ def attribute(
     marks:pd.DataFrame=None, # From `delineate`, for baselines and methods that know waves; made if needed
     seed:int=0, # For methods that draw
     batch_size:int=4, # Records at a time: memory depends on it, not on how many there are
-    progress:bool=None, # Show a progress bar? If not said: for the slow methods
+    progress:bool=None, # Show a progress bar? By default for the slow methods
 )->xr.DataArray: # Shaped as x: what each sample adds to the logit; 0 in leads that the network does not read
-    """What each sample of an ECG did for the answer of a network.
+    """The contribution of each sample of an ECG to the answer of a network.
 
     Raises `TypeError` for a model that is no `nn.Module`; `ValueError` for an unknown class, method or baseline,
     and for a record that the network cannot take."""
@@ -330,7 +330,7 @@ def attribute(
     for group in groups or [slice(0)]:
         values, factor, _ = network_input(
             model, whole[group]
-        )  # what cannot be taken is said before the first is explained
+        )  # refuse records that cannot be used before the first is explained
     run = METHODS[method] if isinstance(method, str) else method
     if (run is _wave_ablation or given is None and baseline != 'isoelectric') and marks is None:
         marks = delineate(whole)
@@ -371,14 +371,14 @@ def attribute(
     return result if 'record' in x.dims else result[0]
 
 def _as_declared(model):
-    "A network of others that says which leads it reads and at what rate is given just those."
+    "A declared network gets just the leads and the rate that it states."
     known = declaration(model)
     if hasattr(model, 'shortest_s') or not {'leads', 'rate'} <= set(known):
         return model
     return declared(model, known.get('classes', ()))
 
 def _answered(model, values, factor):
-    """What the network says of the first record; a `ValueError` where that is no tensor, or where it cannot take the
+    """The network's answer for the first record; a `ValueError` if that is no tensor, or if it cannot take the
     record."""
     try:
         with torch.no_grad():
@@ -392,7 +392,7 @@ def _answered(model, values, factor):
             raise ValueError(
                 f"the network's first layer takes {channels} leads, and this ECG has {values.shape[1]}; choose them "
                 "with to_leads(x, ...), "
-                "or say once which it reads: classifiers.declared.declared(network, leads=..., rate=...)"
+                "or declare which it reads: classifiers.declared.declared(network, leads=..., rate=...)"
             ) from e
         raise ValueError(f"the network cannot take an ECG {said}") from e
     if not isinstance(out, torch.Tensor):
@@ -424,7 +424,7 @@ def _explained(run, values, task):
             raise ValueError(
                 "the network's answer has no gradient with respect to the ECG: it is computed without gradients, "
                 "detached, rounded or an argmax; "
-                "methods that only ask again, occlusion and wave_ablation, do without"
+                "methods without gradients, occlusion and wave_ablation, work here"
             ) from e
         raise ValueError(f"the method does not suit this network: {' '.join(str(e).split())[:300]}") from e
 
@@ -446,7 +446,7 @@ def _output(model, target, values, factor):
     shape = tuple(_answered(model, values, factor).shape)
     if len(shape) not in (1, 2):
         raise ValueError(
-            "a network answers with one number a record, or one a class: shape (n,) or (n, classes); for one "
+            "a network answers with one number per record, or one per class: shape (n,) or (n, classes); for one "
             f"record this one gave {shape}"
         )
     n = shape[1] if len(shape) == 2 else 1
@@ -475,7 +475,7 @@ def _checked(found, shape):
     found = found.detach().cpu().float()
     if found.shape != shape:
         raise ValueError(
-            f"a method returns one number a sample, shape {tuple(shape)}; this one returned {tuple(found.shape)}"
+            f"a method returns one number per sample, shape {tuple(shape)}; this one returned {tuple(found.shape)}"
         )
     if not torch.isfinite(found).all():
         raise ValueError(
@@ -489,7 +489,7 @@ def draw_attribution(
     attribution, # Shaped as x
     leads=None, # Which; all that carry an attribution if not given
     seconds=(0, 10), # From and to
-    axes=None, # Matplotlib axes, one a lead, instead of a new figure
+    axes=None, # Matplotlib axes, one per lead, instead of a new figure
 ):
     """Traces over a wash of orange (for) and blue (against), from an attribution smoothed over 40 ms.
 

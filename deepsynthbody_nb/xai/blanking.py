@@ -1,4 +1,4 @@
-"""Flatten one wave in every beat and ask again: what measures QT should go blind without T.
+"""Flatten one wave in every beat and measure again: a network that measures QT should fail without T.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/blanking.html.md"""
 
@@ -36,11 +36,11 @@ def blank(
 
 def blanking_errors(
     x, # ECGs, dims (record, lead, time), mV
-    truth:pd.DataFrame, # Their measures, one row a record, columns as those of `measure`; NaN where there is none
+    truth:pd.DataFrame, # Their measures, one row per record, columns as those of `measure`; NaN where there is none
     networks=None, # Names of measuring networks; all whose target is in `truth` if not given
     marks:pd.DataFrame=None, # From `delineate` of x, made if not given
 )->pd.DataFrame: # One row each: network, target, blanked, record, error (signed, in the target's unit)
-    "What every measuring network gets wrong, with each wave blanked."
+    "The errors of every measuring network, with each wave blanked."
     marks = delineate(x) if marks is None else marks
     names = (
         [

@@ -1,4 +1,4 @@
-"""Attributions added up over waves and leads: what a cardiologist could agree or disagree with.
+"""Attributions added up over waves and leads, so that a cardiologist can agree or disagree with them.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/clinical.html.md"""
 
@@ -19,7 +19,7 @@ def by_wave(
     x, # ECGs, dims (record, lead, time) or (lead, time), mV
     attribution, # From `attribute`, shaped as x
     marks:pd.DataFrame=None, # From `delineate`, made if not given
-)->pd.DataFrame: # One row a record, lead and wave: share, sd (NaN for 'rest', and with fewer than two beats), net
+)->pd.DataFrame: # One row per record, lead and wave: share, sd (NaN for 'rest', and with fewer than two beats), net
     "An attribution by lead and wave; raises `ValueError` if it is not shaped as the ECG, or is 0 everywhere."
     x, a = as_ecg(x), attribution
     if a.shape != x.shape:
@@ -37,7 +37,7 @@ def by_wave(
             )
         cell = (
             np.where(beat[r] < 0, n, beat[r])*len(WAVES) + wave[r]
-        )  # what belongs to no beat comes last
+        )  # samples of no beat come last
         size, net = (
             np.stack([np.bincount(cell, v, (n + 1)*len(WAVES)) for v in part]).reshape(
                 len(leads), n + 1, len(WAVES)
@@ -59,7 +59,7 @@ def by_wave(
 def in_words(
     table:pd.DataFrame, # Rows of one record from `by_wave`
     target:str, # The class
-    probability:float, # What the network gives it
+    probability:float, # The network's probability for it
     waves:int=2, # How many waves to name
 )->str:
     "One sentence: the waves that carry most, and the leads in which they do."
@@ -79,7 +79,7 @@ def draw_by_wave(
     table:pd.DataFrame, # Rows of one record, or of several: then their mean
     ax=None, # Matplotlib axes, instead of a new figure
 ):
-    "Lead by wave, the share in percent, its spread over beats behind ±. Returns the figure."
+    "Lead by wave, the share in percent, its spread over beats after ±. Returns the figure."
     import matplotlib.pyplot as plt
 
     if ax is None:

@@ -1,4 +1,4 @@
-"""The smallest walk through the latent space that turns a classifier's answer, told in measures.
+"""The smallest walk through the latent space that turns a classifier's answer, described in measures.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/counterfactual.html.md"""
 
@@ -24,7 +24,7 @@ from ..signals.measure import measure
 # %% ../../nbs/xai/05_counterfactual.ipynb #b6c05c40
 @dataclass(frozen=True)
 class Counterfactual:
-    "A record, its nearest other on a walk, and what a classifier says along it."
+    "A record, its counterfactual, and a classifier's answers along the walk between them."
 
     target: str  # The class
     walk: Latent  # From the start to the place where the answer has turned
@@ -45,8 +45,8 @@ class Counterfactual:
 
     def changes(
         self,
-    )->pd.DataFrame: # One row a measure: start, end, change; sorted by the change in standard deviations
-        "What would be measured differently, in the ten measures that can be asked for."
+    )->pd.DataFrame: # One row per measure: start, end, change; sorted by the change in standard deviations
+        "The differences in the ten measures that have controls."
         mean, sd = load_controls()[1].T.to_numpy()
         table = measure(self.ecgs)
         usual = standardised(table, mean, sd)

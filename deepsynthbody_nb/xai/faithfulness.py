@@ -38,11 +38,11 @@ def block_sums(
 
 def replaced(
     x, # One ECG, dims (record, lead, time)
-    other, # Shaped as x: what is put in
+    other, # Shaped as x: the replacement
     order:np.ndarray, # Numbers of the blocks of these leads, lead after lead; the first are replaced first
     parts, # Of all blocks
     leads, # Which
-)->xr.DataArray: # One record a part, otherwise as x
+)->xr.DataArray: # One record per part, otherwise as x
     "An ECG with more and more of its blocks taken from another."
     place = np.empty(len(order), int)
     place[order] = np.arange(len(order))
@@ -63,7 +63,7 @@ def curve(
     insertion:bool=False, # Start from the baseline, and put the ECG's blocks in
     baseline='isoelectric', # One of `BASELINES`
     seed:int=0, # Of the random order
-)->pd.DataFrame: # One row a part: part, probability
+)->pd.DataFrame: # One row per part: part, probability
     """The probability of a class while the most important blocks are taken out, or put in; raises `ValueError` for
     several records."""
     x = as_records(one_record(x))
@@ -96,7 +96,7 @@ def area(
 # %% ../../nbs/xai/02_faithfulness.ipynb #3ff3f6b4
 def rank_correlation(
     a:np.ndarray, b:np.ndarray, # Shape (records, values)
-)->np.ndarray: # One value a record, -1 to 1; NaN where one of them is the same everywhere
+)->np.ndarray: # One value per record, -1 to 1; NaN where one of them is the same everywhere
     "Spearman's rank correlation, record by record."
     ranks = [rankdata(v, axis=1) for v in (a, b)]
     ranks = [r - r.mean(1, keepdims=True) for r in ranks]
@@ -106,7 +106,7 @@ def rank_correlation(
 def alike(
     a,
     b, # Attributions of the same ECGs, dims (record, lead, time)
-)->np.ndarray: # One value a record, -1 to 1; NaN where one of them is the same everywhere
+)->np.ndarray: # One value per record, -1 to 1; NaN where one of them is the same everywhere
     "Spearman's rank correlation of the sizes of two attributions."
     if a.shape != b.shape:
         raise ValueError(
@@ -126,7 +126,7 @@ def sensitivity(
     draws:int=3,
     seed:int=0,
     **options, # For `attribute`
-)->np.ndarray: # One value a record: the largest change, relative to the attribution's own length
+)->np.ndarray: # One value per record: the largest change, relative to the attribution's own length
     "How much an explanation changes when the ECG hardly does."
     a, g = attribute(model, x, target, method, **options), np.random.default_rng(seed)
     change = [
@@ -150,7 +150,7 @@ def randomised(
     levels:int=None, # How many parts, from the output inwards; all if not given
     seed:int=0,
 ):
-    "A copy of a network that has forgotten its last levels."
+    "A copy of a network with random weights in its last levels."
     twin = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -167,7 +167,7 @@ def sanity(
     methods=tuple(METHODS), # Names
     seed:int=0,
     **options, # For `attribute`
-)->pd.DataFrame: # One row a method, number of forgotten levels and record: method, levels, record, alike
+)->pd.DataFrame: # One row per method, number of random levels and record: method, levels, record, alike
     "Cascading randomisation: how alike the maps stay."
     rows = []
     twins = [randomised(model, k, seed) for k in range(len(_levels(model)) + 1)]
@@ -183,8 +183,8 @@ def faithfulness(
     twins:dict, # name: network of the same kind
     asked:list, # of pairs: an ECG of one record, and the class to explain
     methods=tuple(METHODS), # Names
-)->pd.DataFrame: # Indexed by method: deletion, insertion, both by lot, sensitivity, each twin, others, records
-    "What the tests say of each method, as means over records."
+)->pd.DataFrame: # Indexed by method: deletion, insertion, both in random order, sensitivity, each twin, others, records
+    "The results of the tests for each method, as means over records."
     rows = []
     for x, target in asked:
         maps = {name: attribute(model, x, target, name, progress=False) for name in methods}

@@ -48,7 +48,7 @@ def _raise_st(v, beat, rate, mv):
 
 def _widen_qrs(v, beat, rate, times):
     (a, b), c = beat['QRS'], beat['T'][0]
-    wide = min(a + times*(b - a), b + 0.7*(c - b))  # so much of ST must go; 30 % of it stay
+    wide = min(a + times*(b - a), b + 0.7*(c - b))  # this much of ST is removed; 30 % of it stay
     come_from = np.interp(np.arange(a, c), (a, wide, c), (a, b, c))
     return a, np.stack([np.interp(come_from, np.arange(v.shape[1]), lead) for lead in v])
 
@@ -67,7 +67,7 @@ def _deepen_q(v, beat, rate, mv):
     a, n = beat['QRS'][0] - round(0.005*rate), round(0.04*rate)
     return a, v[:, a : a + n] - mv*np.hanning(n)
 
-_PLANTS = dict(  # how, leads, waves that it needs, from the weakest to the strongest
+_PLANTS = dict(  # function, leads, waves that it needs, from the weakest to the strongest
     st_elevation=(_raise_st, ('V2', 'V3', 'V4'), ('QRS', 'T'), (0.1, 0.3)),
     wide_qrs=(_widen_qrs, LEADS_8, ('QRS', 'T'), (1.3, 1.7)),
     missing_p=(_remove_p, LEADS_8, ('P',), (0, 0)),
@@ -182,7 +182,7 @@ def draw_plant(
 # %% ../../nbs/xai/03_known_truth.ipynb #cfaaedde
 WIDTHS = (16, 24, 32, 48)  # channels: 64,000 weights are enough for one finding
 TRAINING = dict(n=1200, seed=20261131, steps=400)  # of the networks that ship
-# standard deviation of the log of the factor, a lead and record, by which all outside of the planted place is
+# standard deviation of the log of the factor, per lead and record, by which all outside of the planted place is
 # scaled
 YARDSTICK = 0.5
 
@@ -190,7 +190,7 @@ YARDSTICK = 0.5
 @functools.lru_cache(maxsize=1)
 def _records(n, seed):
     "The first n generated records of a seed that have three beats and more with each wave, and their delineation."
-    kept, tables, start = [], [], 0  # a few at a time: how many were asked for changes none of them
+    kept, tables, start = [], [], 0  # a few at a time: the number requested changes none of them
     while sum(map(len, kept)) < n:
         x = next(make_ecgs(min(32, n - sum(map(len, kept)) + 1), seed=seed, start=start))
         marks, start = delineate(x), start + len(x)
@@ -210,7 +210,7 @@ def train_detector(
     seed:int=TRAINING['seed'], # Of the records, the strengths and the training
     steps:int=TRAINING['steps'], # Of the optimiser, 24 pairs each
 )->Classifier: # In evaluation mode; its only class is the finding
-    "A network that knows one thing; raises `ValueError` for an unknown finding."
+    "A network that recognises one finding; raises `ValueError` for an unknown one."
     x, marks = _records(n, seed)
     planted, truth = plant(x, finding, marks, seed=seed)
     with torch.random.fork_rng(devices=[]):
@@ -255,7 +255,7 @@ def train_detector(
 def load_detector(
     finding:str, # One of `FINDINGS`
 )->Classifier: # On the CPU, in evaluation mode, its weights without gradients
-    "The network that knows this finding; raises `ValueError` for an unknown one and for damaged weights."
+    "The network that recognises this finding; raises `ValueError` for an unknown one and for damaged weights."
     if finding not in FINDINGS:
         raise ValueError(f"unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
     return built(
@@ -280,7 +280,7 @@ def score_attribution(
     positive, k = np.maximum(values, 0), int(inside.sum())
     if positive.max() == 0:
         return dict(pointing=0.0, mass=0.0, rank=0.0, chance=near.mean(), size=inside.mean())
-    last = np.partition(values, -k, axis=None)[-k]  # the K-th highest; those equal to it share what is left
+    last = np.partition(values, -k, axis=None)[-k]  # the K-th highest; those equal to it share the rest
     above, level = values > last, values == last
     rank = ((inside & above).sum() + (k - above.sum())*inside[level].mean())/k
     return dict(
@@ -300,13 +300,13 @@ def score_method(
     seed:int, # Of the records and strengths; `TRAINING['seed']` was used to train
     baseline='isoelectric', # One of `BASELINES`
     progress:bool=True, # Show a progress bar?
-)->pd.DataFrame: # One row a finding and record: method, baseline, finding, record, pointing, mass, rank, chance, …
-    """Ask a method about planted findings; raises `ValueError` for an unknown method or finding and for the seed of
+)->pd.DataFrame: # One row per finding and record: method, baseline, finding, record, pointing, mass, rank, chance, …
+    """Test a method on planted findings; raises `ValueError` for an unknown method or finding and for the seed of
     the training."""
     from tqdm.auto import tqdm
 
     if seed == TRAINING['seed']:
-        raise ValueError(f"seed {seed} made the records that the networks were taught; take another")
+        raise ValueError(f"seed {seed} made the records that the networks were trained on; use another")
     name = method if isinstance(method, str) else getattr(method, '__name__', 'own')
     rows = []
     x, marks = _records(n, seed)
@@ -330,10 +330,10 @@ _SCORES = ('pointing', 'mass', 'rank')
 
 def league(
     results:pd.DataFrame, # Of `score_method`, of several methods one below the other
-    each:bool=False, # One row a method, baseline and finding, instead of one a method and baseline?
+    each:bool=False, # One row per method, baseline and finding, instead of one per method and baseline?
     seed:int=0, # Of the bootstrap
-)->pd.DataFrame: # One row a method, baseline and finding ('all': the mean), with intervals; the best pointing first
-    "Which method to believe."
+)->pd.DataFrame: # One row per method, baseline and finding ('all': the mean), with intervals; the best pointing first
+    "Methods ranked by their scores."
     rows = []
     for (method, baseline, *finding), own in results.groupby(
         ['method', 'baseline'] + ['finding']*each, sort=False
@@ -353,14 +353,14 @@ def league(
 
 # %% ../../nbs/xai/03_known_truth.ipynb #9a6b9ae0
 def shipped_league(
-    each:bool=False, # One row a method, baseline and finding, instead of one a method and baseline?
+    each:bool=False, # One row per method, baseline and finding, instead of one per method and baseline?
 )->pd.DataFrame: # As `league` makes it
     "The table that ships beside the networks."
     table = card_table('planted', 'league.csv')
     return table[(table.finding != 'all') == each].reset_index(drop=True)
 
 def draw_league(
-    table:pd.DataFrame, # As `league` makes it, one row a method and baseline
+    table:pd.DataFrame, # As `league` makes it, one row per method and baseline
 ):
     "Pointing, mass and rank with their intervals, and where chance is (dotted); returns the figure."
     import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""The same methods for pictures, the same tests, and pictures whose truth is known: twins with and without polyp.
+"""The same methods and tests for pictures, and pictures whose truth is known: twins with and without polyp.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/xai/pictures.html.md"""
 
@@ -35,7 +35,7 @@ def picture_baseline(
     x, # Pictures, (record, y, x) or (record, y, x, channel)
     kind:str='blurred', # One of `PICTURE_BASELINES`
 )->xr.DataArray: # Shaped as x
-    "The pictures that one compares with; raises `ValueError` for an unknown kind."
+    "The baseline pictures; raises `ValueError` for an unknown kind."
     from scipy.ndimage import gaussian_filter
     kind, x = one_of('baseline', kind, PICTURE_BASELINES), as_image(x)
     if kind == 'black':
@@ -108,7 +108,7 @@ def attribute(
     batch_size:int=4, # Records at a time
     **options, # Of signals only: `marks`, `progress`
 )->xr.DataArray: # Shaped as x: what each number adds to the logit
-    """What each pixel or sample did for the answer of a network.
+    """The contribution of each pixel or sample to the answer of a network.
 
     Raises `TypeError` for a model that is no `nn.Module`; `ValueError` for an unknown class, method or baseline,
     and for records that the network cannot take."""
@@ -163,7 +163,7 @@ def draw_maps(
     maps:dict, # name: attribution
     inches:float=1.5, # Width of each
 ):
-    "Pictures beside their maps, a row each; returns the figure."
+    "Pictures beside their maps, one row each; returns the figure."
     import matplotlib.pyplot as plt
     pair = x if isinstance(x, xr.Dataset) else xr.Dataset(dict(image=as_image(x)))
     images, n = pair.image, pair.sizes['record']
@@ -199,7 +199,7 @@ def twin_pictures(
 def score_maps(
     attribution:xr.DataArray, # From `attribute`, for pictures (record, y, x, …)
     mask, # (record, y, x), where the truth lies
-)->pd.DataFrame: # One row a record: pointing, mass, ranking, size (the mask's share)
+)->pd.DataFrame: # One row per record: pointing, mass, ranking, size (the mask's share)
     "Does a map lie on the truth? Raises `ValueError` where shapes differ, or a mask is empty or full."
     from sklearn.metrics import roc_auc_score
     own, true = smoothed(attribution), np.asarray(mask) > 0
@@ -260,8 +260,8 @@ def picture_league(
     target=0, # Number or name of the class
     methods=tuple(PICTURE_METHODS), # Names
     seed:int=0,
-)->pd.DataFrame: # One row a method and record: pointing, mass, ranking, deletion, insertion, forgotten
-    "Every method on every picture: known truth, deletion, insertion, and how alike a forgetful network's map is."
+)->pd.DataFrame: # One row per method and record: pointing, mass, ranking, deletion, insertion, forgotten
+    "Every method on every picture: known truth, deletion, insertion, and similarity to a random network's map."
     forgetful, rows, x = randomised(model, seed=seed), [], twins.image
     for name in methods:
         own, other = (attribute(net, x, target, name, seed=seed) for net in (model, forgetful))
@@ -274,7 +274,7 @@ def picture_league(
     return pd.concat(rows, ignore_index=True)
 
 # %% ../../nbs/xai/06_pictures.ipynb #8aa545a0
-def shipped_picture_league()->pd.DataFrame: # One row a method and record
+def shipped_picture_league()->pd.DataFrame: # One row per method and record
     "The league that ships, as `picture_league` gives it."
     return card_table('polyp_or_not', 'league.csv')
 
