@@ -120,8 +120,12 @@ def _become_kernel(
     random.seed()
     np.random.seed()
     torch.seed()
-    options = [f'--IPKernelApp.parent_handle={parent}', '--HistoryManager.enabled=False']
-    IPKernelApp.launch_instance(argv=[*request['argv'], *options])
+    app = IPKernelApp.instance()
+    app.initialize([*request['argv'], f'--IPKernelApp.parent_handle={parent}', '--HistoryManager.enabled=False'])
+    sys.modules['ipywidgets'].register_comm_target()
+    if 'matplotlib.pyplot' in sys.modules:
+        app.shell.enable_matplotlib('inline')
+    app.start()
 
 # %% ../../nbs/course/02_class_server.ipynb #352bc59c
 def run_fork_server(
