@@ -455,7 +455,7 @@ def _save_numbered(self:LatentWalk, suffix):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     stem = 'latent_walk' if self._seed is None else f'latent_walk_seed{self._seed}'
     if self._folder is None:
-        return self._send(f'{stem}{suffix}')
+        return self._hand_over(f'{stem}{suffix}')
     free = (self._folder/f'{stem}_{n:03}{suffix}' for n in itertools.count(1))
     path = next(
         p
@@ -476,7 +476,7 @@ def _save_numbered(self:LatentWalk, suffix):
     _aside(job, lambda said: self._say(note=said))
 
 @patch
-def _send(self:LatentWalk, name):
+def _hand_over(self:LatentWalk, name):
     "Send what would be saved to the browser, made aside."
     self._say(note=f'Making {name} …')
 

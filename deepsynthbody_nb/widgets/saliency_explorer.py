@@ -560,7 +560,7 @@ def save(
 def _save_numbered(self:SaliencyExplorer):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     if self._folder is None:
-        return self._send(f'saliency_{self.target}.png')
+        return self._hand_over(f'saliency_{self.target}.png')
     free = (self._folder/f'saliency_{self.target}_{n:03}.png' for n in itertools.count(1))
     path = next(p for p in free if p not in self._saved and not p.exists())
     self._saved.add(path)  # it may not be there yet when the button is pressed again
@@ -575,7 +575,7 @@ def _save_numbered(self:SaliencyExplorer):
     _aside(job, lambda note: self._say(note=note))
 
 @patch
-def _send(self:SaliencyExplorer, name):
+def _hand_over(self:SaliencyExplorer, name):
     "Send what would be saved to the browser, made aside."
     self._say(note=f'Making {name} …')
 
