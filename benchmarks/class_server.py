@@ -131,7 +131,7 @@ def started(page, port, plain, visitors, log):
     begun = time.monotonic()
     server = psutil.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     while True:
-        if server.poll() is not None or time.monotonic() > begun + 300:
+        if server.poll() is not None or time.monotonic() > begun + 600:
             raise RuntimeError(Path(log.name).read_text()[-3000:])
         ready = 'is running at' if plain else 'Ready'
         if ready in Path(log.name).read_text():
