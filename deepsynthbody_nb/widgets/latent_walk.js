@@ -198,8 +198,9 @@ function render({model, el}) {
   const name = () => document.querySelectorAll('.dsw-controls .widget-slider').forEach(s => s.querySelector('.noUi-handle')?.setAttribute('aria-label', `${s.querySelector('.widget-label')?.textContent}, standard deviations`))
   const update = () => { name(); panel.show({ecg: wave('ecg'), start: wave('start'), sheet: model.get('sheet'), ghost: model.get('ghost'), measures: model.get('measures'), rate: 500, ...model.get('said')}) }
   model.on('change', update); update()
+  const noFiles = receiveFiles(model)
   const naming = setTimeout(name, 500)                               // if the sliders came later than the page
-  return () => { model.off('change', update); clearTimeout(naming); panel.stop() }
+  return () => { model.off('change', update); noFiles(); clearTimeout(naming); panel.stop() }
 }
 
 // ---- alone, with frames made beforehand -----------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
+from .download import DOWNLOADS, as_download, saving_folder, send_download
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
 _MEASURES = {  # column of `measure`: name, unit, digits
@@ -140,7 +141,7 @@ def _aside(job, then, wait=0):
     )
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #7a8f4f3c
-_JS = (files('deepsynthbody_nb')/'widgets' / 'latent_walk.js').read_text(encoding='utf-8')
+_JS = DOWNLOADS + (files('deepsynthbody_nb')/'widgets' / 'latent_walk.js').read_text(encoding='utf-8')
 
 def _steering_of(generator):
     card = find(generator)
@@ -170,7 +171,7 @@ class LatentWalk(widgets.VBox):
         seed:int=0, # Seed of the start record
         controls=None, # Names of the sliders; all known ones if not given
         latent=None, # Latent of one record to start from, instead of a seed
-        folder='.', # Where the buttons save
+        folder=None, # Where the buttons save; if not given, the current folder, and in Voila the visitor's downloads
         generator=CARD, # Which generator, one with named controls: name, or folder with a card.toml
     ):
         self._steering = _steering_of(generator)
@@ -188,7 +189,7 @@ class LatentWalk(widgets.VBox):
         super().__init__()
         # JupyterLab's messages come on more than one thread
         self._given = latent
-        self._folder = Path(folder)
+        self._folder = saving_folder(folder)
         self._one_at_a_time = threading.RLock()
         self._past = []
         self._saved = set()
@@ -453,6 +454,8 @@ _SAVERS = {'.png': _save_png, '.hea': None, '.gif': _save_gif}
 def _save_numbered(self:LatentWalk, suffix):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     stem = 'latent_walk' if self._seed is None else f'latent_walk_seed{self._seed}'
+    if self._folder is None:
+        return self._hand_over(f'{stem}{suffix}')
     free = (self._folder/f'{stem}_{n:03}{suffix}' for n in itertools.count(1))
     path = next(
         p
@@ -471,6 +474,26 @@ def _save_numbered(self:LatentWalk, suffix):
             return f'⚠ {e}'
 
     _aside(job, lambda said: self._say(note=said))
+
+@patch
+def _hand_over(self:LatentWalk, name):
+    "Send what would be saved to the browser, made aside."
+    self._say(note=f'Making {name} …')
+
+    def job():
+        try:
+            return as_download(self.save, name)
+        except (ValueError, OSError) as e:
+            return e
+
+    def done(made):
+        if isinstance(made, Exception):
+            self._say(note=f'⚠ {made}')
+        else:
+            send_download(self._page, *made)
+            self._say(note=f'Downloaded {made[0]}')
+
+    _aside(job, done)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #056f9b4d
 _STEPS = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]  # standard deviations

@@ -26,6 +26,7 @@ from ..images.files import write, write_mask
 from ..images.pixels import pair_bytes, to_bytes
 from ..latent.pictures import joined
 from ..records.arguments import all_of, whole
+from .download import FileSender, saving_folder
 from .latent_walk import _shown
 
 # %% ../../nbs/widgets/06_picture_walk.ipynb #cde350c9
@@ -66,13 +67,14 @@ class PictureWalk(widgets.VBox):
         seed:int=0, # Seed of the picture it starts from
         generator='polyps', # Which generator: name, or folder with a card.toml
         controls=None, # Names of the sliders; `SHOWN`, where the generator has them, if not given
-        folder='.', # Where *Save* saves
+        folder=None, # Where *Save* saves; if not given, the current folder, and in Voila the visitor's downloads
     ):
         card = find(generator)
         kind = card.makes.get('kind')
         if kind != 'image':
             raise ValueError(f"PictureWalk walks pictures; {card.name!r} makes {kind}: use LatentWalk")
-        self._steering, self._folder, self._masked = card.steering(), Path(folder), bool(card.makes.get('mask'))
+        self._steering, self._masked = card.steering(), bool(card.makes.get('mask'))
+        self._folder, self._sender = saving_folder(folder), FileSender()
         known = list(self._steering.controls)
         usual = [c for c in SHOWN if c in known] or known
         names = usual if controls is None else all_of('controls', list(controls), known)
@@ -85,7 +87,7 @@ class PictureWalk(widgets.VBox):
         self._code = widgets.Textarea(layout=dict(width='100%', height='6em', display='none'), disabled=True)
         self._seed_box = widgets.BoundedIntText(seed, 0, 2**31 - 1, description='Seed', layout=dict(width='180px'))
         self._seed_box.observe(lambda change: self._begin(change['new']), 'value')
-        below = [self._buttons(), self._said, self._code]
+        below = [self._buttons(), self._said, self._code, self._sender]
         side = widgets.VBox([*self._sliders.values(), *below], layout=dict(flex='1 1 320px'))
         both = widgets.HBox([self._before, self._picture])
         self.children = [widgets.HBox([both, side], layout=dict(flex_flow='row wrap', grid_gap='12px'))]
@@ -200,16 +202,25 @@ def _play(self:PictureWalk):
 
 @patch
 def _save(self:PictureWalk):
-    "PNG and mask under the next free number."
+    "PNG and mask under the next free number, or to the browser."
+    if self._folder is None:
+        name = self._sender.send_file(self._write, f'picture_seed{self.seed}.png')
+        self._said.value = f'Downloaded {name}'
+        return
     taken = [int(p.stem.split('_')[1]) for p in self._folder.glob('picture_*.png') if p.stem.split('_')[1].isdigit()]
-    name, x = f'picture_{max(taken, default=-1) + 1}', self.x
+    path = self._folder/f'picture_{max(taken, default=-1) + 1}.png'
     try:
-        if self._masked:
-            write_mask(x.mask, self._folder/f'{name}_mask.png')
-        image = x.image if self._masked else x
-        self._said.value = f'Saved {write(image, self._folder/f"{name}.png")}{" and its mask"*self._masked}'
+        self._said.value = f'Saved {self._write(path)}{" and its mask"*self._masked}'
     except (ValueError, OSError) as e:
         self._said.value = f'⚠ {e}'
+
+@patch
+def _write(self:PictureWalk, path):
+    "The picture shown as a PNG, and its mask beside it."
+    x = self.x
+    if self._masked:
+        write_mask(x.mask, path.with_name(f'{path.stem}_mask.png'))
+    return write(x.image if self._masked else x, path)
 
 # %% ../../nbs/widgets/06_picture_walk.ipynb #50951fc8
 _PLACES = (-2, -1.5, -1, -.5, 0, .5, 1, 1.5, 2)  # standard deviations

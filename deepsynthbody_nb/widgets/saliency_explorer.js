@@ -179,7 +179,8 @@ function explore({model, el}) {
   }
   const size = new ResizeObserver(() => { if (s.shown && !canvas.key?.startsWith([sheet.clientWidth, window.devicePixelRatio || 1].join())) colour(canvas, s, known, s.sheet) })
   el.append(root); size.observe(sheet); model.on('change', update); update()
-  return () => { model.off('change', update); size.disconnect() }
+  const noFiles = receiveFiles(model)
+  return () => { model.off('change', update); noFiles(); size.disconnect() }
 }
 
 export default {render: explore}

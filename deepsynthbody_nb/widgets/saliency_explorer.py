@@ -35,6 +35,7 @@ from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
 from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
 from ..xai.clinical import by_wave
 from ..xai.faithfulness import BLOCK, block_sums, randomised, replaced
+from .download import as_download, saving_folder, send_download
 from .latent_walk import _JS as _WALK
 from .latent_walk import _aside, _bytes, _one_thread
 
@@ -146,7 +147,7 @@ class SaliencyExplorer(anywidget.AnyWidget):
         model='superclass', # One of `NETWORKS` that has classes, or any that takes tensors (n, leads, time) in mV
         leads=LEADS_12, # Which to draw
         seed:int=0, # Seed of the synthetic ECGs
-        folder='.', # Where the PNG button saves
+        folder=None, # Where the PNG button saves; if not given, the current folder, and in Voila the visitor's downloads
         *,
         classes=None, # Names of the outputs of your network, if it does not state them
         reads=None, # 8, 12 or names: the leads that it reads, in order; likewise
@@ -180,7 +181,7 @@ class SaliencyExplorer(anywidget.AnyWidget):
         super().__init__()
         self.x = x
         self._leads = tuple(leads)
-        self._folder = Path(folder)
+        self._folder = saving_folder(folder)
         self._saved = set()
         self._turn = 0
         self._networks = [copy.deepcopy(network).eval(), randomised(network)]
@@ -558,6 +559,8 @@ def save(
 @patch
 def _save_numbered(self:SaliencyExplorer):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
+    if self._folder is None:
+        return self._hand_over(f'saliency_{self.target}.png')
     free = (self._folder/f'saliency_{self.target}_{n:03}.png' for n in itertools.count(1))
     path = next(p for p in free if p not in self._saved and not p.exists())
     self._saved.add(path)  # it may not be there yet when the button is pressed again
@@ -570,3 +573,14 @@ def _save_numbered(self:SaliencyExplorer):
             return f'⚠ {e}'
 
     _aside(job, lambda note: self._say(note=note))
+
+@patch
+def _hand_over(self:SaliencyExplorer, name):
+    "Send what would be saved to the browser, made aside."
+    self._say(note=f'Making {name} …')
+
+    def done(made):
+        send_download(self, *made)
+        self._say(note=f'Downloaded {made[0]}')
+
+    _aside(lambda: as_download(self.save, name), done)
