@@ -1,6 +1,6 @@
 """Usefulness, fidelity and privacy of synthetic scans of the eye and films of the chest.
 
-    python benchmarks/greys.py oct|chest usefulness|controls|fidelity|foveas|copies|attack|views|large|texture|league|first ... [--save]
+    python benchmarks/greys.py oct|chest usefulness|points|controls|fidelity|foveas|copies|attack|views|large|texture|league|first ... [--save]
 
 Scans lie in DEEPSYNTHBODY_IMAGES/oct/kermany, films in the folder nih_cxr14 of DEEPSYNTHBODY_CXR; patients are divided by
 `training.grey_pictures`. Networks are trained on the patients for training, or on synthetic pictures, and are judged on the
@@ -173,6 +173,48 @@ def usefulness(kind):
                     low, high = np.quantile([d[arm][m]/d['real'][m] for d in drawn], (.025, .975))
                     row |= {f'{m}_share': share, f'{m}_share_low': low, f'{m}_share_high': high}
                 rows.append(row)
+    return pd.DataFrame(rows).round(3)
+
+
+def weighed(scores, label, classes):
+    "Function of scores: each class is weighed so that these labels are as likely as can be (vector of weights and a temperature)."
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+    number = np.array([classes.index(one) for one in label])
+
+    def loss(free):
+        found = log_softmax(np.exp(free[0])*np.log(scores + 1e-6) + free[1:], 1)
+        return -found[np.arange(len(number)), number].mean() + .01*(free**2).sum()
+    free = minimize(loss, np.zeros(len(classes) + 1)).x
+    return lambda own: np.exp(log_softmax(np.exp(free[0])*np.log(own + 1e-6) + free[1:], 1))
+
+
+def points(kind):
+    "Learnt from real and from synthetic pictures, with the classes weighed on the patients to choose by."
+    x, table = real(kind)
+    learn, choose, report = (np.flatnonzero(table.role == role) for role in ('learn', 'choose', 'report'))
+    label, patients = table.label.to_numpy(), table.patient.to_numpy()[report]
+    made, made_label = synthetic(kind)
+    rows = []
+    for task in TASKS[kind]:
+        classes = tuple(sorted(set(merged(label, task))))
+        truth = merged(label[report], task)
+        for reader, read in READERS.items():
+            scores = {}
+            for arm, (own, own_label) in dict(real=(x[learn], label[learn]), synthetic=(made, made_label)).items():
+                each = [read(kind, own, merged(own_label, task), classes, x[np.r_[choose, report]], seed)
+                        for seed in (SEEDS if reader == 'network' else (0,))]
+                scores[arm] = [weighed(s[:len(choose)], merged(label[choose], task), classes)(s[len(choose):]) for s in each]
+            measures = ('accuracy', 'balanced', 'auroc')
+            drawn = [{arm: {m: np.mean([figures(s, truth, classes, w)[m] for s in own]) for m in measures} for arm, own in scores.items()}
+                     for w in drawn_patients(patients, DRAWS//4)]
+            found = {arm: {m: np.mean([figures(s, truth, classes)[m] for s in own]) for m in measures} for arm, own in scores.items()}
+            row = dict(task=task, reader=reader)
+            for m in measures:
+                low, high = np.quantile([d['synthetic'][m]/d['real'][m] for d in drawn], (.025, .975))
+                row |= {f'{m}_real': found['real'][m], f'{m}_synthetic': found['synthetic'][m], f'{m}_share': found['synthetic'][m]/found['real'][m],
+                        f'{m}_share_low': low, f'{m}_share_high': high}
+            rows.append(row)
     return pd.DataFrame(rows).round(3)
 
 

@@ -44,14 +44,14 @@ def test_a_diagnosis_asked_for_is_read_again(tell):
     said = load_classifier('oct').predict_proba(resize(x, 128)).to_numpy().argmax(1)
     right = (said == np.arange(40) % 4).mean()
     tell(f'oct: the reader finds the diagnosis that was asked for in {right:.0%} of 40 scans')
-    assert right > .4                                                          # chance is 0.25; of real scans, as many of each, 0.76
+    assert right > .6                                                          # chance is 0.25; of real scans, as many of each, 0.76
 
 
 def test_a_normal_eye_has_one_fovea(tell):
     measures = retina_measures(oct.sample(24, seed=9, condition=dict(diagnosis='NORMAL')))
     one = (measures.foveas == 1).mean()
     tell(f'oct: exactly one fovea in {one:.0%} of 24 normal eyes')
-    assert one > .7
+    assert one > .8                                                            # of real ones 0.98, of 300 synthetic ones 0.94
 
 
 def test_films_go_to_two_folders_as_eight_bit_grey(tmp_path):

@@ -270,19 +270,18 @@ def as_the_codec_draws(
     return as_greys(codec.decode(codec.encode(x), grain)).values
 
 def ring_powers(
-    x:torch.Tensor, # Pieces (n, 1, rows, columns)
-    side:int=32, # Pixels of a window; the next one begins half a side further
-    rings:int=6, # From waves of 16 pixels to those of two, equal on a logarithmic scale
-)->torch.Tensor: # (n, windows, windows, rings), natural logarithm
-    "Power of rings of spatial frequencies in small windows."
-    window = torch.hann_window(side, periodic=False, dtype=x.dtype)
-    parts = x[:, 0].unfold(1, side, side//2).unfold(2, side, side//2)
-    power = torch.fft.rfft2((parts - parts.mean((3, 4), keepdim=True))*window[:, None]*window).abs()**2
-    f = torch.hypot(torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None])
-    ring = torch.bucketize(f, torch.logspace(np.log10(1/16), np.log10(.5), rings + 1)[:-1]) - 1
+    x:torch.Tensor, # Square pieces (n, 1, size, size)
+    rings:int=12, # From waves of 50 pixels to those of two, equal on a logarithmic scale
+)->torch.Tensor: # (n, rings), natural logarithm
+    "Power of rings of spatial frequencies."
+    size = x.shape[-1]
+    window = torch.hann_window(size, periodic=False, dtype=x.dtype)
+    power = torch.fft.rfft2((x - x.mean((2, 3), keepdim=True))[:, 0]*window[:, None]*window).abs()**2
+    f = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None])
+    ring = torch.bucketize(f, torch.logspace(np.log10(.02), np.log10(.5), rings + 1)[:-1]) - 1
     ring[f > .5] = -1                                                        # the corners hold no whole ring
-    means = [power[..., ring == k].mean(-1) for k in range(rings)]
-    return torch.log(torch.stack(means, -1) + 1e-7)
+    means = [power[:, ring == k].mean(1) for k in range(rings)]
+    return torch.log(torch.stack(means, 1) + 1e-9)
 
 @undisturbed(gradients=True)
 def train_larger(
