@@ -43,7 +43,7 @@ def test_a_diagnosis_asked_for_is_read_again(tell):
     x = oct.sample(40, seed=8, condition=[dict(diagnosis=DIAGNOSES[k % 4]) for k in range(40)])
     said = load_classifier('oct').predict_proba(resize(x, 128)).to_numpy().argmax(1)
     right = (said == np.arange(40) % 4).mean()
-    tell(f'oct: the reader finds the diagnosis that was asked for in {right:.0%} of 40 scans')
+    tell(f'oct: the reader finds the requested diagnosis in {right:.0%} of 40 scans')
     assert right > .6                                                          # chance is 0.25; of real scans, as many of each, 0.76
 
 
@@ -101,7 +101,7 @@ def test_sliders_of_grey_pictures(tmp_path):
 
 @pytest.mark.parametrize('door, condition, says', [
     (oct, dict(diagnosis='glaucoma'), 'unknown diagnosis'),
-    (oct, dict(diagnosis=['CNV', 'DME']), 'one diagnosis a picture'),
+    (oct, dict(diagnosis=['CNV', 'DME']), 'one diagnosis per picture'),
     (cxr, dict(age=120), 'age'),
     (cxr, dict(finding='pneumonia'), "must be 'normal' or 'abnormal'"),
 ])

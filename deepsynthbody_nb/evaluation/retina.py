@@ -85,7 +85,7 @@ def _longest(row): # of True
 
 def retina_measures(
     x, # Scans, as `retina_layers` takes them
-)->pd.DataFrame: # One row a scan: foveas; thickness and its smallest value, shares of the rows; gap, roughness
+)->pd.DataFrame: # One row per scan: foveas; thickness and its smallest value, shares of the rows; gap, roughness
     "What the two borders of a retina tell."
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks

@@ -1,4 +1,4 @@
-"""A grey picture as a small code, and a flow over codes that is asked for whatever its card names.
+"""A grey picture as a small code, and a flow over codes, conditioned on whatever its card names.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/generators/grey_flow.html.md"""
 
@@ -88,10 +88,10 @@ def as_told(
                 continue
             if isinstance(value, (list, tuple)):
                 if len(value) != 1:
-                    raise ValueError(f"one {name} a picture; got {value!r}")
+                    raise ValueError(f"one {name} per picture; got {value!r}")
                 value = value[0]
             if isinstance(value, str) and value not in allowed:
-                raise ValueError(f"one {name} a picture, of {', '.join(allowed)}; got {value!r}")
+                raise ValueError(f"one {name} per picture, of {', '.join(allowed)}; got {value!r}")
             row += [float(value == one) for one in allowed]
         rows.append(row)
     return torch.tensor(rows, dtype=torch.float32).reshape(len(rows), told_width(takes))
@@ -129,7 +129,7 @@ class GreyFlow(nn.Module):
     def guided(
         self,
         asked:torch.Tensor, # As `as_told` gives it
-        guidance:float=None, # 1: none; more goes past what is requested, away from what would come without a request
+        guidance:float=None, # 1: none; more strengthens the request
     ): # Function of codes and a time
         "The velocity for a request."
         guidance = self.guidance if guidance is None else guidance
@@ -226,8 +226,8 @@ def check(
     requests, # A dict for each record
     n:int, # Records
 ):
-    "Raise `ValueError` where several names are asked of one picture, as a card's `check`."
+    "Raise `ValueError` where several names are requested for one picture, as a card's `check`."
     for request in requests:
         for name, value in (request or {}).items():
             if isinstance(value, (list, tuple)) and len(value) != 1 or isinstance(value, str) and '|' in value:
-                raise ValueError(f"one {name} a picture; got {value!r}")
+                raise ValueError(f"one {name} per picture; got {value!r}")

@@ -111,7 +111,7 @@ def walk_through(
 @undisturbed()
 def inverted(
     x, # Grey pictures, dims (record, y, x) or (y, x), 0 to 1
-    condition=None, # What they would have been asked for
+    condition=None, # The requests that they would fit
     steps:int=60,
     card=CARD, # Of the generator
 )->GreyPlace: # Decode it with `steps` as many

@@ -1,4 +1,4 @@
-"""The door to retinal scans: by diagnosis, walks between diagnoses, one's own scan in the latent space.
+"""The door to retinal scans: by diagnosis, walks between diagnoses, your own scan in the latent space.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/systems/oct.html.md"""
 
@@ -30,7 +30,7 @@ def sample(
     generator='oct', # Which generator: name, or folder with a card.toml
     device:str='auto', # 'auto', 'cpu', 'cuda', 'mps'
 )->xr.DataArray: # (record, y, x), 0 … 1
-    "Scans as an array; raises `ValueError` naming the argument that is wrong and what would be right."
+    "Scans as an array; raises `ValueError` naming a wrong argument and what would be right."
     return door.sample(n, seed=seed, device=device, generator=generator, condition=condition)
 
 def generate(
@@ -66,7 +66,7 @@ def walk(
 def invert(
     x, # Scans, dims (record, y, x) or (y, x), 0 to 1
     *,
-    condition=None, # What is known of them, such as {'diagnosis': 'CNV'}
+    condition=None, # What is known about them, such as {'diagnosis': 'CNV'}
     generator='oct', # As in `sample`
 ): # `latent.greys.GreyPlace`, to walk from
     "Find the noise that scans come from; filler at their edges is replaced first."

@@ -33,7 +33,7 @@ from .frames import dealt
 from .pictures import NOISE, WEIGHTS, Kept, colour_critic, duel, picture_loss, rate_of, taught_velocity
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #918c9497
-SHARES = dict(choose=.1, report=.25)  # of the patients; the others are learnt from
+SHARES = dict(choose=.1, report=.25)  # of the patients; the others are for training
 
 # %% ../../nbs/training/30_grey_pictures.ipynb #afbca8e1
 def read_scans(
@@ -149,7 +149,7 @@ def train_grey_codec(
     steps:int=1400, # Of 12 views; the learning rate falls over the last half
     seed:int=0,
     folder=None, # Of the checkpoint
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->GreyCodec: # In evaluation mode, without gradients
     "A codec of grey pictures."
     with torch.random.fork_rng(devices=[]):
@@ -229,13 +229,13 @@ def levelled(
 def train_grey_flow(
     codec:GreyCodec, # Its encoder
     views:np.ndarray, # As in `train_grey_codec`
-    known, # What is known of each view: a dict a view
+    known, # What is known of each view: one dict per view
     takes:dict, # As a card's [takes]
     often, # How often each view is shown, relative
     steps:int=4000, # Of 32 views; the learning rate falls over the last half
     seed:int=2,
     folder=None, # Of the checkpoint
-    say=None, # Called with the number of steps and the mean loss of late
+    say=None, # Called with the number of steps and the recent mean loss
 )->GreyVelocity: # The running mean, in evaluation mode
     "A velocity over a codec's codes."
     with torch.no_grad():
