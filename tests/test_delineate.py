@@ -219,3 +219,12 @@ def test_long_records_keep_their_waves_beside_each_other():
     of_record, at, beat_of = _beats(waves)
     assert len(of_record) == 3*len(starts) and (beat_of >= 0).all()
     assert (of_record[beat_of] == waves['record']).all()
+
+
+def test_a_record_without_sharp_waves_is_measured():
+    from scipy.signal import butter, sosfiltfilt
+    hearts = ecg.sample(6, seed=5, generator='conditional', condition=dict(noise='none', superclass=['NORM']), leads=8)
+    smooth = hearts.copy(data=sosfiltfilt(butter(2, 5, fs=500, output='sos'), hearts.values).astype('float32'))    # below 5 Hz
+    marks = over_leads(delineate(smooth))
+    assert len(marks) and marks[['onset_s', 'peak_s', 'offset_s']].notna().all(axis=None)      # its leads are far apart
+    assert measure(smooth).heart_rate_bpm.between(40, 120).all()

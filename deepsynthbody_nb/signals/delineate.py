@@ -351,6 +351,7 @@ def _over_leads(waves, of_record, beat_of):
         def consensus(column, q, w=w, b=b, k=k):
             v = waves[column][w]
             near = np.abs(v - _grouped_quantile(b, v, 0.5, n)[b]) <= _AGREE[k]
+            near |= (np.bincount(b[near], minlength=n) == 0)[b]  # leads far apart: all of them
             return _grouped_quantile(b[near], v[near], q, n)
 
         found = np.bincount(b, minlength=n) > 0
