@@ -20,7 +20,7 @@ ipywidgets.VBox([LatentWalk(controls=('heart_rate', 'qtc')), ipywidgets.Button(i
                  ipywidgets.Label(f'drawn {random.random()}')])"""
 
 
-def start(page, folder, visitors=2):
+def start(page, folder, visitors=2, **environment):
     "The server as the command starts it, its address, and its processes."
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -29,7 +29,7 @@ def start(page, folder, visitors=2):
     command = [sys.executable, '-c', 'from deepsynthbody_nb.command_line import main; raise SystemExit(main())', 'serve', str(page),
                '--port', str(port), '--visitors', str(visitors), '--ip', '127.0.0.1']
     with open(log, 'w') as out:
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | dict(TMPDIR=str(folder), PYTHONPATH=str(ROOT)))
+        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | dict(PYTHONPATH=str(ROOT)) | environment)
     until = time.monotonic() + 120
     while 'Ready' not in log.read_text():
         assert server.poll() is None and time.monotonic() < until, log.read_text()[-3000:]
@@ -111,7 +111,7 @@ def test_no_process_is_left(tmp_path, how):
     import nbformat
     kernel = dict(name='python3', display_name='Python 3', language='python')
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('here = 1')], metadata=dict(kernelspec=kernel)), tmp_path/'small.ipynb')
-    server, _, processes = start(tmp_path/'small.ipynb', tmp_path, 1)
+    server, _, processes = start(tmp_path/'small.ipynb', tmp_path, 1, TMPDIR=str(tmp_path))
     assert len(processes) >= 2
     server.send_signal(how)
     server.wait(30)

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 import nbformat
@@ -158,6 +159,8 @@ def _answer(requests):
         if pid == 0:
             try:
                 _become_kernel(json.loads(line), requests.fileno())
+            except Exception:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         pids.append(pid)
@@ -229,7 +232,16 @@ class _ForkedProcess:
 
     def __init__(self, process):
         self._process, self.pid = process, process.pid
-        self.send_signal, self.kill, self.terminate = process.send_signal, process.kill, process.terminate
+
+    def send_signal(self, number):
+        if self._process.is_running():
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
 
     def poll(self):
         return None if self._process.is_running() else 0
@@ -258,10 +270,6 @@ class ForkedKernelManager(ServerKernelManager):
     @default('fork_server')
     def _fork_server(self):
         return self.parent.fork_server
-
-    @default('transport')
-    def _transport(self):
-        return 'ipc'
 
     async def _async_pre_start_kernel(self, **kw):
         if self.provisioner is None:  # it stays when a kernel is restarted
@@ -322,6 +330,7 @@ class ClassServer(Voila):
 
     visitors = Integer(30)
     fork_server = Any()
+    failure = Any()  # what went wrong when the pages were drawn
 
     def setup_template_dirs(self):
         super().setup_template_dirs()
@@ -344,10 +353,15 @@ class ClassServer(Voila):
         return settings
 
     async def _say_when_ready(self):
-        for kernel in [*self.kernel_manager._pools[self.kernel_manager.notebook_path]]:
-            await (await kernel)['task']
-        host = next(iter(public_ips()), 'localhost') if self.ip == '0.0.0.0' else self.ip
-        print(f'Ready for {self.visitors} visitors: http://{host}:{self.port}', flush=True)
+        try:
+            for kernel in [*self.kernel_manager._pools[self.kernel_manager.notebook_path]]:
+                await (await kernel)['task']
+        except Exception as e:
+            self.failure = e
+            self.ioloop.stop()
+        else:
+            host = next(iter(public_ips()), 'localhost') if self.ip == '0.0.0.0' else self.ip
+            print(f'Ready for {self.visitors} visitors: http://{host}:{self.port}', flush=True)
 
     def stop(self):
         "End all kernels at once; nothing of theirs is worth waiting for."
@@ -364,6 +378,8 @@ def _config(ip, port, visitors):
         multi_kernel_manager_class=f'{__name__}.ClassKernels', allow_template_override='NO',
         preheat_kernel=True, default_pool_size=visitors,
     ))
+    if len(tempfile.gettempdir()) <= 40:  # a Unix socket's path has 104 characters at most
+        c.ForkedKernelManager.transport = 'ipc'
     c.MappingKernelManager.update(dict(cull_idle_timeout=600, cull_interval=60))
     return c
 
@@ -385,7 +401,8 @@ def serve(
 ):
     """Serve a page to a class until stopped by Ctrl+C or SIGTERM.
 
-    Raises `ValueError` for a page that does not exist or a wrong number, `OSError` for a port that is taken."""
+    Raises `ValueError` for a page that does not exist or cannot be drawn and for a wrong number, `OSError` for a port
+    that is taken."""
     visitors, port = whole('visitors', visitors, 1), whole('port', port, 1)
     with tempfile.TemporaryDirectory(prefix='deepsynthbody_') as folder:
         notebook = page_notebook(page, folder)
@@ -398,3 +415,5 @@ def serve(
             app.start()
         finally:
             server.close()
+    if app.failure:
+        raise ValueError(f'{page}: its pages cannot be drawn: {app.failure}')
