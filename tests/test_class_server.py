@@ -1,4 +1,4 @@
-"A class on one server: two visitors and a page each, nothing from elsewhere, downloads, and no process left."
+"A class on one server: two visitors with a page each, nothing from elsewhere, downloads, and no process left."
 import os
 import re
 import signal
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -106,21 +107,28 @@ def test_kernels_share_memory(served):
         assert mb(kernel, 'Rss') > 300 and mb(kernel, 'Private_Dirty') < mb(kernel, 'Rss')/2
 
 
-@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_process_is_left(tmp_path, how):
+def test_no_process_is_left(tmp_path):
     import nbformat
     kernel = dict(name='python3', display_name='Python 3', language='python')
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('here = 1')], metadata=dict(kernelspec=kernel)), tmp_path/'small.ipynb')
-    server, _, processes = start(tmp_path/'small.ipynb', tmp_path, 1, TMPDIR=str(tmp_path))
-    assert len(processes) >= 2
-    server.send_signal(how)
-    server.wait(30)
-    until = time.monotonic() + 10
-    while alive(processes) and time.monotonic() < until:
-        time.sleep(.1)
-    assert alive(processes) == []
-    if how != signal.SIGKILL:
-        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == []        # nor a folder
+    small = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('here = 1')], metadata=dict(kernelspec=kernel))
+
+    def stopped(how):
+        folder = tmp_path/how.name
+        folder.mkdir()
+        nbformat.write(small, folder/'small.ipynb')
+        server, _, processes = start(folder/'small.ipynb', folder, 1, TMPDIR=str(folder))
+        assert len(processes) >= 2
+        server.send_signal(how)
+        server.wait(30)
+        until = time.monotonic() + 10
+        while alive(processes) and time.monotonic() < until:
+            time.sleep(.1)
+        return len(alive(processes)), sum(path.is_dir() for path in folder.iterdir())
+
+    with ThreadPoolExecutor() as three:
+        left = list(three.map(stopped, [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
+    assert [processes for processes, _ in left] == [0, 0, 0]
+    assert [folders for _, folders in left[:2]] == [0, 0]                    # SIGKILL leaves no time to tidy up
 
 
 def test_mistakes_are_one_sentence(capsys, tmp_path):

@@ -66,11 +66,14 @@ def page_notebook(
     return path.resolve()
 
 # %% ../../nbs/course/02_class_server.ipynb #d9c87d99
-_ONE_THREAD = dict(
+_MODULE = 'deepsynthbody_nb.course.class_server'  # a notebook that runs these cells has another name
+_LEAN = dict(
     OMP_NUM_THREADS='1',
     MKL_NUM_THREADS='1',
     OPENBLAS_NUM_THREADS='1',
     POLARS_MAX_THREADS='1',
+    MALLOC_ARENA_MAX='1',  # memory that one thread frees is there for the next
+    MALLOC_MMAP_THRESHOLD_='262144',  # bytes; what is larger goes back to the system at once
     MPLBACKEND='module://matplotlib_inline.backend_inline',  # as kernels set it
 )
 
@@ -93,14 +96,18 @@ def _warm(path, whole):
     "Run a notebook's cells, or only their imports; what they made goes, what they loaded stays."
     import ipywidgets
 
-    names = dict(__name__='__main__')
-    for cell in nbformat.read(path, 4).cells:
-        if cell.cell_type == 'code':
-            try:
+    names, made = dict(__name__='__main__'), []
+    ipywidgets.Widget.on_widget_constructed(made.append)
+    try:
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == 'code':
                 exec(cell.source if whole else _plain_imports(cell.source), names)
-            except Exception as e:
-                print(f'deepsynthbody: not all of {path} is loaded beforehand: {e!r}', file=sys.stderr)
-                break
+        for widget in made:
+            if isinstance(widget, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
+                widget.value += widget.step
+    except Exception as e:
+        print(f'deepsynthbody: not all of {path} is loaded beforehand: {e!r}', file=sys.stderr)
+    ipywidgets.Widget.on_widget_constructed(None)
     ipywidgets.Widget.close_all()
 
 # %% ../../nbs/course/02_class_server.ipynb #3379d229
@@ -173,7 +180,7 @@ def _answer(requests):
             pass
 
 def _command(path, fd, whole=True):
-    code = f'from {__name__} import run_fork_server; run_fork_server({str(path)!r}, {fd}, {whole})'
+    code = f'from {_MODULE} import run_fork_server; run_fork_server({str(path)!r}, {fd}, {whole})'
     return [sys.executable, '-c', code]
 
 # %% ../../nbs/course/02_class_server.ipynb #68cf5e32
@@ -190,7 +197,7 @@ class ForkServer:
         fd = theirs.fileno()
         command = _command(Path(path).resolve(), fd)
         self._process = subprocess.Popen(
-            command, env=os.environ | _ONE_THREAD, pass_fds=[fd], stdin=subprocess.DEVNULL
+            command, env=os.environ | _LEAN, pass_fds=[fd], stdin=subprocess.DEVNULL
         )
         theirs.close()
         self._one_at_a_time = threading.Lock()
@@ -301,7 +308,7 @@ class ClassKernels(AsyncMappingKernelManager):
 
     @default('kernel_manager_class')
     def _kernel_manager_class(self):
-        return f'{__name__}.ForkedKernelManager'
+        return f'{_MODULE}.ForkedKernelManager'
 
     fork_server = property(lambda self: self.parent.fork_server)
 
@@ -375,7 +382,7 @@ def _config(ip, port, visitors):
     c.Voila.update(dict(ip=ip, port=port, port_retries=0, open_browser=False, log_level=40))
     c.Voila.tornado_settings = dict(headers={'Content-Security-Policy': POLICY})
     c.VoilaConfiguration.update(dict(
-        multi_kernel_manager_class=f'{__name__}.ClassKernels', allow_template_override='NO',
+        multi_kernel_manager_class=f'{_MODULE}.ClassKernels', allow_template_override='NO',
         preheat_kernel=True, default_pool_size=visitors,
     ))
     if len(tempfile.gettempdir()) <= 40:  # a Unix socket's path has 104 characters at most
