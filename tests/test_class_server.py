@@ -33,7 +33,9 @@ def start(page, folder, visitors=2, **environment):
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | dict(PYTHONPATH=str(ROOT)) | environment)
     until = time.monotonic() + 120
     while 'Ready' not in log.read_text():
-        assert server.poll() is None and time.monotonic() < until, log.read_text()[-3000:]
+        if server.poll() is not None or time.monotonic() > until:
+            server.kill()
+            pytest.fail(log.read_text()[-3000:])
         time.sleep(.1)
     return server, f'http://127.0.0.1:{port}', psutil.Process(server.pid).children(recursive=True)
 
