@@ -5,7 +5,7 @@
     python benchmarks/class_server.py --save                 # also add the row to benchmarks/class_server.csv
 
 A visitor here is what a browser sends and receives, without the browser: the page, every file that a real Chromium asks
-for with it, the websocket, the state of all widgets. Then each moves a slider and waits for the new ECG. One real Chromium
+for with it, the websocket, the state of all widgets. Then each moves a slider about every four seconds and waits for the new ECG. One real Chromium
 comes first, for the list of files and for what a person sees; without Chromium the visitors fetch the page's scripts only.
 """
 import argparse
@@ -14,6 +14,7 @@ import csv
 import datetime
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,6 +34,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 CHROMIUM = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('chromium-browser')
+LOOK_S = 4                                              # between two moves of a visitor, in the mean
 KEPT = Path(__file__).with_suffix('.csv')
 
 
@@ -101,6 +103,12 @@ class Visitor:
             kind, content = unpacked(message)
             if meant(kind, content):
                 return content
+
+    async def explore(self, moves, rng):
+        "As people do: a move, and some seconds to look."
+        for k in range(moves):
+            await asyncio.sleep(rng.uniform(0, 2*LOOK_S))
+            await self.move(.25*(k % 8 + 1))
 
     async def move(self, value):
         "The first slider to a value, and wait for the ECG that it makes."
@@ -173,10 +181,8 @@ async def the_class(address, files, visitors, moves, arrived=lambda: None):
     own = [Visitor(address, files) for _ in range(visitors)]
     await asyncio.gather(*(v.come() for v in own))
     arrived()
-    for k in range(moves):                              # everyone at once, then a moment to look
-        if own[0].states and any(v['model_name'] == 'FloatSliderModel' for v in own[0].states.values()):
-            await asyncio.gather(*(v.move(.25*(k % 8 + 1)) for v in own))
-            await asyncio.sleep(.5)
+    if any(v['model_name'] == 'FloatSliderModel' for v in own[0].states.values()):
+        await asyncio.gather(*(v.explore(moves, random.Random(k)) for k, v in enumerate(own)))
     return own
 
 

@@ -1,4 +1,4 @@
-"A class on one server: two visitors and a page each, nothing from elsewhere, downloads, and no process left."
+"A class on one server: two visitors with a page each, nothing from elsewhere, downloads, and no process left."
 import os
 import re
 import signal
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ ipywidgets.VBox([LatentWalk(controls=('heart_rate', 'qtc')), ipywidgets.Button(i
                  ipywidgets.Label(f'drawn {random.random()}')])"""
 
 
-def start(page, folder, visitors=2):
+def start(page, folder, visitors=2, **environment):
     "The server as the command starts it, its address, and its processes."
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -29,10 +30,12 @@ def start(page, folder, visitors=2):
     command = [sys.executable, '-c', 'from deepsynthbody_nb.command_line import main; raise SystemExit(main())', 'serve', str(page),
                '--port', str(port), '--visitors', str(visitors), '--ip', '127.0.0.1']
     with open(log, 'w') as out:
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | dict(TMPDIR=str(folder), PYTHONPATH=str(ROOT)))
+        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | dict(PYTHONPATH=str(ROOT)) | environment)
     until = time.monotonic() + 120
     while 'Ready' not in log.read_text():
-        assert server.poll() is None and time.monotonic() < until, log.read_text()[-3000:]
+        if server.poll() is not None or time.monotonic() > until:
+            server.kill()
+            pytest.fail(log.read_text()[-3000:])
         time.sleep(.1)
     return server, f'http://127.0.0.1:{port}', psutil.Process(server.pid).children(recursive=True)
 
@@ -106,21 +109,28 @@ def test_kernels_share_memory(served):
         assert mb(kernel, 'Rss') > 300 and mb(kernel, 'Private_Dirty') < mb(kernel, 'Rss')/2
 
 
-@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_process_is_left(tmp_path, how):
+def test_no_process_is_left(tmp_path):
     import nbformat
     kernel = dict(name='python3', display_name='Python 3', language='python')
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('here = 1')], metadata=dict(kernelspec=kernel)), tmp_path/'small.ipynb')
-    server, _, processes = start(tmp_path/'small.ipynb', tmp_path, 1)
-    assert len(processes) >= 2
-    server.send_signal(how)
-    server.wait(30)
-    until = time.monotonic() + 10
-    while alive(processes) and time.monotonic() < until:
-        time.sleep(.1)
-    assert alive(processes) == []
-    if how != signal.SIGKILL:
-        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == []        # nor a folder
+    small = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('here = 1')], metadata=dict(kernelspec=kernel))
+
+    def stopped(how):
+        folder = tmp_path/how.name
+        folder.mkdir()
+        nbformat.write(small, folder/'small.ipynb')
+        server, _, processes = start(folder/'small.ipynb', folder, 1, TMPDIR=str(folder))
+        assert len(processes) >= 2
+        server.send_signal(how)
+        server.wait(30)
+        until = time.monotonic() + 10
+        while alive(processes) and time.monotonic() < until:
+            time.sleep(.1)
+        return len(alive(processes)), sum(path.is_dir() for path in folder.iterdir())
+
+    with ThreadPoolExecutor() as three:
+        left = list(three.map(stopped, [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
+    assert [processes for processes, _ in left] == [0, 0, 0]
+    assert [folders for _, folders in left[:2]] == [0, 0]                    # SIGKILL leaves no time to tidy up
 
 
 def test_mistakes_are_one_sentence(capsys, tmp_path):

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 import nbformat
@@ -65,11 +66,14 @@ def page_notebook(
     return path.resolve()
 
 # %% ../../nbs/course/02_class_server.ipynb #d9c87d99
-_ONE_THREAD = dict(
+_MODULE = 'deepsynthbody_nb.course.class_server'  # a notebook that runs these cells has another name
+_LEAN = dict(
     OMP_NUM_THREADS='1',
     MKL_NUM_THREADS='1',
     OPENBLAS_NUM_THREADS='1',
     POLARS_MAX_THREADS='1',
+    MALLOC_ARENA_MAX='1',  # memory that one thread frees is there for the next
+    MALLOC_MMAP_THRESHOLD_='262144',  # bytes; what is larger goes back to the system at once
     MPLBACKEND='module://matplotlib_inline.backend_inline',  # as kernels set it
 )
 
@@ -92,14 +96,18 @@ def _warm(path, whole):
     "Run a notebook's cells, or only their imports; what they made goes, what they loaded stays."
     import ipywidgets
 
-    names = dict(__name__='__main__')
-    for cell in nbformat.read(path, 4).cells:
-        if cell.cell_type == 'code':
-            try:
+    names, made = dict(__name__='__main__'), []
+    ipywidgets.Widget.on_widget_constructed(made.append)
+    try:
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == 'code':
                 exec(cell.source if whole else _plain_imports(cell.source), names)
-            except Exception as e:
-                print(f'deepsynthbody: not all of {path} is loaded beforehand: {e!r}', file=sys.stderr)
-                break
+        for widget in made:
+            if isinstance(widget, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
+                widget.value += widget.step
+    except Exception as e:
+        print(f'deepsynthbody: not all of {path} is loaded beforehand: {e!r}', file=sys.stderr)
+    ipywidgets.Widget.on_widget_constructed(None)
     ipywidgets.Widget.close_all()
 
 # %% ../../nbs/course/02_class_server.ipynb #3379d229
@@ -158,6 +166,8 @@ def _answer(requests):
         if pid == 0:
             try:
                 _become_kernel(json.loads(line), requests.fileno())
+            except Exception:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         pids.append(pid)
@@ -170,7 +180,7 @@ def _answer(requests):
             pass
 
 def _command(path, fd, whole=True):
-    code = f'from {__name__} import run_fork_server; run_fork_server({str(path)!r}, {fd}, {whole})'
+    code = f'from {_MODULE} import run_fork_server; run_fork_server({str(path)!r}, {fd}, {whole})'
     return [sys.executable, '-c', code]
 
 # %% ../../nbs/course/02_class_server.ipynb #68cf5e32
@@ -187,7 +197,7 @@ class ForkServer:
         fd = theirs.fileno()
         command = _command(Path(path).resolve(), fd)
         self._process = subprocess.Popen(
-            command, env=os.environ | _ONE_THREAD, pass_fds=[fd], stdin=subprocess.DEVNULL
+            command, env=os.environ | _LEAN, pass_fds=[fd], stdin=subprocess.DEVNULL
         )
         theirs.close()
         self._one_at_a_time = threading.Lock()
@@ -229,7 +239,16 @@ class _ForkedProcess:
 
     def __init__(self, process):
         self._process, self.pid = process, process.pid
-        self.send_signal, self.kill, self.terminate = process.send_signal, process.kill, process.terminate
+
+    def send_signal(self, number):
+        if self._process.is_running():
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
 
     def poll(self):
         return None if self._process.is_running() else 0
@@ -258,10 +277,6 @@ class ForkedKernelManager(ServerKernelManager):
     @default('fork_server')
     def _fork_server(self):
         return self.parent.fork_server
-
-    @default('transport')
-    def _transport(self):
-        return 'ipc'
 
     async def _async_pre_start_kernel(self, **kw):
         if self.provisioner is None:  # it stays when a kernel is restarted
@@ -293,7 +308,7 @@ class ClassKernels(AsyncMappingKernelManager):
 
     @default('kernel_manager_class')
     def _kernel_manager_class(self):
-        return f'{__name__}.ForkedKernelManager'
+        return f'{_MODULE}.ForkedKernelManager'
 
     fork_server = property(lambda self: self.parent.fork_server)
 
@@ -322,6 +337,7 @@ class ClassServer(Voila):
 
     visitors = Integer(30)
     fork_server = Any()
+    failure = Any()  # what went wrong when the pages were drawn
 
     def setup_template_dirs(self):
         super().setup_template_dirs()
@@ -344,10 +360,15 @@ class ClassServer(Voila):
         return settings
 
     async def _say_when_ready(self):
-        for kernel in [*self.kernel_manager._pools[self.kernel_manager.notebook_path]]:
-            await (await kernel)['task']
-        host = next(iter(public_ips()), 'localhost') if self.ip == '0.0.0.0' else self.ip
-        print(f'Ready for {self.visitors} visitors: http://{host}:{self.port}', flush=True)
+        try:
+            for kernel in [*self.kernel_manager._pools[self.kernel_manager.notebook_path]]:
+                await (await kernel)['task']
+        except Exception as e:
+            self.failure = e
+            self.ioloop.stop()
+        else:
+            host = next(iter(public_ips()), 'localhost') if self.ip == '0.0.0.0' else self.ip
+            print(f'Ready for {self.visitors} visitors: http://{host}:{self.port}', flush=True)
 
     def stop(self):
         "End all kernels at once; nothing of theirs is worth waiting for."
@@ -361,9 +382,11 @@ def _config(ip, port, visitors):
     c.Voila.update(dict(ip=ip, port=port, port_retries=0, open_browser=False, log_level=40))
     c.Voila.tornado_settings = dict(headers={'Content-Security-Policy': POLICY})
     c.VoilaConfiguration.update(dict(
-        multi_kernel_manager_class=f'{__name__}.ClassKernels', allow_template_override='NO',
+        multi_kernel_manager_class=f'{_MODULE}.ClassKernels', allow_template_override='NO',
         preheat_kernel=True, default_pool_size=visitors,
     ))
+    if len(tempfile.gettempdir()) <= 40:  # a Unix socket's path has 104 characters at most
+        c.ForkedKernelManager.transport = 'ipc'
     c.MappingKernelManager.update(dict(cull_idle_timeout=600, cull_interval=60))
     return c
 
@@ -385,7 +408,8 @@ def serve(
 ):
     """Serve a page to a class until stopped by Ctrl+C or SIGTERM.
 
-    Raises `ValueError` for a page that does not exist or a wrong number, `OSError` for a port that is taken."""
+    Raises `ValueError` for a page that does not exist or cannot be drawn and for a wrong number, `OSError` for a port
+    that is taken."""
     visitors, port = whole('visitors', visitors, 1), whole('port', port, 1)
     with tempfile.TemporaryDirectory(prefix='deepsynthbody_') as folder:
         notebook = page_notebook(page, folder)
@@ -398,3 +422,5 @@ def serve(
             app.start()
         finally:
             server.close()
+    if app.failure:
+        raise ValueError(f'{page}: its pages cannot be drawn: {app.failure}')

@@ -1,4 +1,4 @@
-"""What a button saves goes to the person who pressed it: into a folder in JupyterLab, to the browser's downloads in Voila.
+"""What a button saves goes to the person who pressed it: a file in JupyterLab, a download in Voila.
 
 Docs: https://deepsynthbody.github.io/deepsynthbody_nb/widgets/download.html.md"""
 

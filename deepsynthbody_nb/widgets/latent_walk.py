@@ -171,7 +171,7 @@ class LatentWalk(widgets.VBox):
         seed:int=0, # Seed of the start record
         controls=None, # Names of the sliders; all known ones if not given
         latent=None, # Latent of one record to start from, instead of a seed
-        folder=None, # Where the buttons save; if not given, the current folder, and in Voila the visitor's downloads
+        folder=None, # Where the buttons save; None: the current folder, in Voila a download
         generator=CARD, # Which generator, one with named controls: name, or folder with a card.toml
     ):
         self._steering = _steering_of(generator)

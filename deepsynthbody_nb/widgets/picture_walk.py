@@ -14,7 +14,6 @@ import io
 import json
 import secrets
 import zlib
-from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -67,7 +66,7 @@ class PictureWalk(widgets.VBox):
         seed:int=0, # Seed of the picture it starts from
         generator='polyps', # Which generator: name, or folder with a card.toml
         controls=None, # Names of the sliders; `SHOWN`, where the generator has them, if not given
-        folder=None, # Where *Save* saves; if not given, the current folder, and in Voila the visitor's downloads
+        folder=None, # Where *Save* saves; None: the current folder, in Voila a download
     ):
         card = find(generator)
         kind = card.makes.get('kind')

@@ -147,7 +147,7 @@ class SaliencyExplorer(anywidget.AnyWidget):
         model='superclass', # One of `NETWORKS` that has classes, or any that takes tensors (n, leads, time) in mV
         leads=LEADS_12, # Which to draw
         seed:int=0, # Seed of the synthetic ECGs
-        folder=None, # Where the PNG button saves; if not given, the current folder, and in Voila the visitor's downloads
+        folder=None, # Where the PNG button saves; None: the current folder, in Voila a download
         *,
         classes=None, # Names of the outputs of your network, if it does not state them
         reads=None, # 8, 12 or names: the leads that it reads, in order; likewise
