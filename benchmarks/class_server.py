@@ -193,7 +193,7 @@ def cores(seconds=3):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--page', default='latent_walk')
+    parser.add_argument('--page', default='latent_walk', choices=('latent_walk',))   # whose move is known to be drawn when an ECG comes
     parser.add_argument('--visitors', type=int, default=30)
     parser.add_argument('--moves', type=int, default=8)
     parser.add_argument('--plain', action='store_true', help='Voila as it comes')

@@ -190,7 +190,7 @@ def weighed(scores, label, classes):
 
 
 def points(kind):
-    "Learnt from real and from synthetic pictures, with the classes weighed on the patients to choose by."
+    "Trained on real and on synthetic pictures, with the classes weighed on the patients for choices."
     x, table = real(kind)
     learn, choose, report = (np.flatnonzero(table.role == role) for role in ('learn', 'choose', 'report'))
     label, patients = table.label.to_numpy(), table.patient.to_numpy()[report]
@@ -409,7 +409,7 @@ def found_again(patch, film):
 
 
 def texture(kind, films_each=11, patches_each=4, side=64):
-    "Does a film of 1024 pixels hold pieces of those learnt from? As many films that were learnt from as that were not."
+    "Does a synthetic film of 1024 pixels hold pieces of training films? As many training films as films kept apart."
     from scipy.ndimage import gaussian_filter
 
     import deepsynthbody_nb.respiratory.cxr as cxr

@@ -99,12 +99,13 @@ def test_a_page_cannot_reach_another_server(page, served):
 
 def test_kernels_share_memory(served):
     _, processes, _ = served
-    warm, *kernels = processes
+    warm = processes[0]
     def mb(process, kind):
         return int(re.search(rf'^{kind}:\s+(\d+)', Path(f'/proc/{process.pid}/smaps_rollup').read_text(), re.M)[1])/1024
-    kernels = alive(kernels)
     if not Path('/proc/self/smaps_rollup').exists():
         pytest.skip('this system does not show which memory is shared')
+    kernels = alive(warm.children())
+    assert kernels
     for kernel in kernels:
         assert mb(kernel, 'Rss') > 300 and mb(kernel, 'Private_Dirty') < mb(kernel, 'Rss')/2
 
@@ -136,6 +137,7 @@ def test_no_process_is_left(tmp_path):
 def test_mistakes_are_one_sentence(capsys, tmp_path):
     from deepsynthbody_nb.command_line import main
     assert main(['serve', 'latent_wlak']) == 2 and 'ready are latent_walk' in capsys.readouterr().err
+    assert main(['serve', 'latent_walk', '--port', '70000']) == 2 and 'from 1 to 65535' in capsys.readouterr().err
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', 0))
         taken.listen()

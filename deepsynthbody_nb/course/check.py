@@ -52,7 +52,7 @@ def _check_number(what, answer, right, within):
     if abs(value - right) <= within + 1e-9*abs(right):
         return
     for ratio, hint in _SLIPS.items():
-        if right and abs(value/right - ratio) < .005*abs(ratio) + within/abs(right)*.5:
+        if right and abs(value/right - ratio) < abs(ratio)*(.005 + .5*within/abs(right)):
             raise NotYet(f"{what}: {hint}")
     raise NotYet(f"{what}: Yours, {value:.4g}, is too {'large' if value > right else 'small'}.")
 
@@ -61,10 +61,15 @@ def _check_array(what, answer, right, within):
     right = np.asarray(right)
     if isinstance(answer, str) or not np.iterable(answer):
         raise NotYet(f"{what}: {right.size} numbers are wanted; yours is {answer!r}.")
-    values = np.asarray(answer)
+    try:
+        values = np.asarray(answer)
+    except ValueError:
+        raise NotYet(f"{what}: Numbers are wanted, all rows of one length.") from None
     if values.shape != right.shape:
         turned = ' The axes are in another order.' if values.shape == right.T.shape else ''
         raise NotYet(f"{what}: The shape {right.shape} is wanted; yours is {values.shape}.{turned}")
+    if values.dtype.kind not in 'biuf':
+        raise NotYet(f"{what}: Numbers are wanted; yours holds {values.reshape(-1)[0]!r}.")
     near = np.isclose(values, right, rtol=1e-9, atol=within, equal_nan=True)
     if near.all():
         return

@@ -92,6 +92,17 @@ def _threads():
     names = [name for name in names if name != 'jemalloc_bg_thd']  # an allocator's own, prepared for forks
     return names[1:]
 
+def _warm_cell(source, whole, names, path):
+    "Run a cell; only its imports if that is wanted, or if it cannot run outside a kernel."
+    if whole:
+        try:
+            exec(source, names)
+            return
+        except Exception as e:
+            print(f'deepsynthbody: a cell of {path} is not run beforehand: {e!r}', file=sys.stderr)
+    lines = [line for line in source.splitlines() if not line.startswith(('%', '!'))]
+    exec(_plain_imports('\n'.join(lines)), names)
+
 def _warm(path, whole):
     "Run a notebook's cells, or only their imports; what they made goes, what they loaded stays."
     import ipywidgets
@@ -101,7 +112,7 @@ def _warm(path, whole):
     try:
         for cell in nbformat.read(path, 4).cells:
             if cell.cell_type == 'code':
-                exec(cell.source if whole else _plain_imports(cell.source), names)
+                _warm_cell(cell.source, whole, names, path)
         for widget in made:
             if isinstance(widget, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
                 widget.value += widget.step
@@ -411,6 +422,8 @@ def serve(
     Raises `ValueError` for a page that does not exist or cannot be drawn and for a wrong number, `OSError` for a port
     that is taken."""
     visitors, port = whole('visitors', visitors, 1), whole('port', port, 1)
+    if port > 65535:
+        raise ValueError(f"port must be from 1 to 65535; got {port}")
     with tempfile.TemporaryDirectory(prefix='deepsynthbody_') as folder:
         notebook = page_notebook(page, folder)
         _check_port(ip, port)

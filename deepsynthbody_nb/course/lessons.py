@@ -110,6 +110,8 @@ def _lessons():
 
 # %% ../../nbs/course/01_lessons.ipynb #827d6751
 _TEACHER = '**For the teacher.**'
+_GUARD = re.compile(r'\A#\| *hide\b(?s:.*)^assert ', re.M)
+_FOLDED = re.compile(r'^#\| *(?:hide|echo: *false)\b', re.M)
 
 def copy_of(
     notebook:dict, # A lesson, as JSON has it
@@ -125,6 +127,10 @@ def copy_of(
             source = re.sub(r'\]\((?:\.\./)*(?:([a-z_]+)/)?\d\d_(\w+)\.ipynb', _link, source)
         elif is_answer(source):
             source = _MARK.sub('', source) if answers else without_answer(source)
+        elif _GUARD.search(source):
+            continue
+        elif _FOLDED.search(source):
+            cell = cell | dict(metadata=dict(jupyter=dict(source_hidden=True)))
         source = re.sub(r'^#\|.*\n?', '', source, flags=re.M)  # directives are for the site
         cells.append(cell | dict(source=source.splitlines(keepends=True)))
     return notebook | dict(cells=cells)

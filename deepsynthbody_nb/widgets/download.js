@@ -1,4 +1,4 @@
-// A file that the kernel sends becomes a download in the browser of whoever looks at the page.
+// A file that the kernel sends becomes a download in the browser of each person who sees the page.
 function receiveFiles(model) {
   const receive = (message, buffers) => {
     if (message.do !== 'download') return

@@ -38,7 +38,7 @@ from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
-from .download import DOWNLOADS, as_download, saving_folder, send_download
+from .download import DOWNLOADS, download_or_error, saving_folder, send_download
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
 _MEASURES = {  # column of `measure`: name, unit, digits
@@ -480,12 +480,6 @@ def _hand_over(self:LatentWalk, name):
     "Send what would be saved to the browser, made aside."
     self._say(note=f'Making {name} …')
 
-    def job():
-        try:
-            return as_download(self.save, name)
-        except (ValueError, OSError) as e:
-            return e
-
     def done(made):
         if isinstance(made, Exception):
             self._say(note=f'⚠ {made}')
@@ -493,7 +487,7 @@ def _hand_over(self:LatentWalk, name):
             send_download(self._page, *made)
             self._say(note=f'Downloaded {made[0]}')
 
-    _aside(job, done)
+    _aside(lambda: download_or_error(self.save, name), done)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #056f9b4d
 _STEPS = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]  # standard deviations

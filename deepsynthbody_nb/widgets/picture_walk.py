@@ -203,8 +203,10 @@ def _play(self:PictureWalk):
 def _save(self:PictureWalk):
     "PNG and mask under the next free number, or to the browser."
     if self._folder is None:
-        name = self._sender.send_file(self._write, f'picture_seed{self.seed}.png')
-        self._said.value = f'Downloaded {name}'
+        try:
+            self._said.value = f"Downloaded {self._sender.send_file(self._write, f'picture_seed{self.seed}.png')}"
+        except (ValueError, OSError) as e:
+            self._said.value = f'⚠ {e}'
         return
     taken = [int(p.stem.split('_')[1]) for p in self._folder.glob('picture_*.png') if p.stem.split('_')[1].isdigit()]
     path = self._folder/f'picture_{max(taken, default=-1) + 1}.png'

@@ -35,7 +35,7 @@ from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
 from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
 from ..xai.clinical import by_wave
 from ..xai.faithfulness import BLOCK, block_sums, randomised, replaced
-from .download import as_download, saving_folder, send_download
+from .download import download_or_error, saving_folder, send_download
 from .latent_walk import _JS as _WALK
 from .latent_walk import _aside, _bytes, _one_thread
 
@@ -580,7 +580,10 @@ def _hand_over(self:SaliencyExplorer, name):
     self._say(note=f'Making {name} …')
 
     def done(made):
-        send_download(self, *made)
-        self._say(note=f'Downloaded {made[0]}')
+        if isinstance(made, Exception):
+            self._say(note=f'⚠ {made}')
+        else:
+            send_download(self, *made)
+            self._say(note=f'Downloaded {made[0]}')
 
-    _aside(lambda: as_download(self.save, name), done)
+    _aside(lambda: download_or_error(self.save, name), done)
