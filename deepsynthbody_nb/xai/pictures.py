@@ -288,12 +288,16 @@ def twin_scans(
     seed:int=0, start:int=0, # Records `start` … `start + n - 1` of a seed
     size:int=128, # Rows and columns, as the network takes them
 )->xr.Dataset: # `image`, `mask` and `without`, (record, y, x); of the diseased eye, and the normal one
-    "The same noise with and without a disease; the mask is what changed most. Pairs whose retina moved are left out."
+    """The same noise with and without a disease; the mask is what changed most.
+
+    Pairs whose retina moved are left out; raises `ValueError` if none is left."""
     from scipy.ndimage import gaussian_filter
     pair = [grey_flow.draw(n, seed, start, condition=dict(diagnosis=name)) for name in (diagnosis, 'NORMAL')]
     lines = [retina_layers(x).bottom.values for x in pair]
     still = np.flatnonzero(abs(lines[0] - lines[1]).mean(1) < 3)
+    if not len(still):
+        raise ValueError(f"the retina moved in all of {n} pairs; draw more")
     there, gone = (resize(x.isel(record=still), size) for x in pair)
     change = gaussian_filter(abs(there.values - gone.values), (0, 2, 2))
-    least = np.quantile(change, 1 - CHANGED, axis=(1, 2), keepdims=True) if len(still) else 0
+    least = np.quantile(change, 1 - CHANGED, axis=(1, 2), keepdims=True)
     return paired(there, change > least).assign(without=gone)
