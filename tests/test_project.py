@@ -72,7 +72,7 @@ def test_import_is_light(module, heavy):
 def test_importing_changes_nothing_in_the_process():
     code = """if True:
         import importlib, os, pkgutil, signal, sys, warnings
-        import matplotlib, numpy, pandas, scipy, sklearn, torch, voila.app, xarray, deepsynthbody_nb
+        import ipykernel.kernelapp, matplotlib, numpy, pandas, scipy, sklearn, torch, voila.app, xarray, deepsynthbody_nb
         def state():
             chance = torch.get_rng_state().tolist(), numpy.random.get_state()[1].tolist()
             numbers = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(), numpy.geterr()
