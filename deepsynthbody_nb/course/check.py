@@ -13,6 +13,8 @@ import math
 import numbers
 
 import numpy as np
+from IPython.display import display
+from IPython.utils.capture import capture_output
 
 # %% ../../nbs/course/00_check.ipynb #b6a59d94
 class NotYet(AssertionError):
@@ -202,7 +204,13 @@ def ask(
     answers = [dict(answer=html.escape(answer, quote=False), feedback=reply, correct=answers is right)
                for answers in (right, wrong) for answer, reply in answers.items()]
     kind = 'multiple_choice' if len(right) == 1 else 'many_choice'
-    display_quiz([dict(question=question, type=kind, answers=answers)], colors=_COLOURS, max_width=800)
+    with capture_output(stdout=False, stderr=False) as quiz:
+        display_quiz([dict(question=question, type=kind, answers=answers)], colors=_COLOURS, max_width=800)
+    for output in quiz.outputs:
+        data = dict(output.data)
+        if script := data.get('application/javascript'):  # it finds no MathJax, and so fetches none
+            data['application/javascript'] = f'(function (MathJax) {{\n{script}\n}})();'
+        display(data, raw=True)
 
 _COLOURS = {  # dark text on light buttons, as on the rest of the site
     '--jq-multiple-choice-bg': '#f3efe9',
