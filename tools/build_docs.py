@@ -6,9 +6,10 @@
 The notebooks are run in a copy of the tree (so this also tests them), go through nbdev's own processing (reference pages of the
 exported names, links), are turned into MyST and built by Sphinx. Title, sidebar and order come from `_quarto.yml`.
 """
-import argparse, base64, os, re, shutil, subprocess, sys, tempfile
+import argparse, base64, io, os, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
 import nbformat, yaml
+from PIL import Image
 from docutils.nodes import make_id
 from deepsynthbody_nb.course.lessons import guarded, is_answer
 
@@ -155,6 +156,7 @@ def build_site(out):
         app.build()
         if app.statuscode: sys.exit('the site has errors, see above')
         slim_mathjax(built)
+        slim_pictures(built)
         os.chdir(ROOT)
         shutil.rmtree(out, ignore_errors=True); shutil.move(built, out)
     print(f'site: {out}/index.html, {len(pages)} pages')
@@ -165,6 +167,18 @@ def slim_mathjax(site):
     for extra in site.rglob('mathjax'):
         for path in [p for p in extra.rglob('*') if p.is_file()]:
             if not (path.name.startswith('tex-chtml') or path.suffix == '.woff'): path.unlink()
+
+
+def slim_pictures(site):
+    "Give large pictures 256 colours of their own (all that a grey picture has); what is noise, and still large, is shown 1,200 pixels wide."
+    for path in (site/'_images').glob('*.png'):
+        if path.stat().st_size < 100_000: continue
+        picture = Image.open(path).convert('RGB')
+        for size in (picture.size, (1200, round(1200*picture.height/picture.width))):
+            packed = io.BytesIO()
+            picture.resize(size, Image.LANCZOS).quantize(256).save(packed, 'png', optimize=True)
+            if len(packed.getvalue()) < path.stat().st_size: path.write_bytes(packed.getvalue())
+            if path.stat().st_size < 350_000 or picture.width <= 1200: break
 
 
 # --- README ---------------------------------------------------------------------------------------------------------

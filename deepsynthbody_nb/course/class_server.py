@@ -297,9 +297,10 @@ class ForkedKernelManager(ServerKernelManager):
             )
         return await super()._async_pre_start_kernel(**kw)
 
-# %% ../../nbs/course/02_class_server.ipynb #1a78058e
+# %% ../../nbs/course/02_class_server.ipynb #c1a55e01
 RESERVE = 2  # kernels kept for those who load the page again
 
+# %% ../../nbs/course/02_class_server.ipynb #1a78058e
 def full(
     visitors:int, # How many are expected
 )->int: # Kernels after which nobody else gets one
@@ -329,8 +330,10 @@ class ClassKernels(AsyncMappingKernelManager):
             raise HTTPError(503, reason='The class is full: reload the page in a minute')
         return await super().start_kernel(**kwargs)
 
-# %% ../../nbs/course/02_class_server.ipynb #451f21ca
+# %% ../../nbs/course/02_class_server.ipynb #c1a55e02
 POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; frame-ancestors 'self'"
+
+# %% ../../nbs/course/02_class_server.ipynb #451f21ca
 _ELSEWHERE = re.compile(r'<link[^>]*href="https?://[^>]*>')
 
 def _offline(folders, target):
