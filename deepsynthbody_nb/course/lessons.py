@@ -111,7 +111,7 @@ def _lessons():
 # %% ../../nbs/course/01_lessons.ipynb #827d6751
 _TEACHER = '**For the teacher.**'
 _GUARD = re.compile(r'\A#\| *hide\b(?s:.*)^assert ', re.M)
-_FOLDED = re.compile(r'^#\| *(?:hide|echo: *false)\b', re.M)
+_FOLDED = re.compile(r'^(?:#\| *(?:hide|echo: *false)\b|check\()', re.M)
 
 def copy_of(
     notebook:dict, # A lesson, as JSON has it
