@@ -94,7 +94,8 @@ class PictureWalk(widgets.VBox):
 
     def _slider(self, control):
         slider = widgets.FloatSlider(0, min=-2, max=2, step=.25, description=control.replace('_', ' '),
-                                     style=dict(description_width='9em'), readout_format='+.2f', layout=dict(width='100%'),
+                                     style=dict(description_width='12em'),
+                                     readout_format='+.2f', layout=dict(width='100%'),
                                      tooltip=f'{control}, -2 to +2 standard deviations')
         slider.observe(lambda change: self._moved(control), 'value')
         return slider
