@@ -135,6 +135,28 @@ def drawn_patients(patients, draws, seed=0):
         yield np.concatenate([rows[k] for k in g.integers(len(names), size=len(names))])
 
 
+MEASURES = ('accuracy', 'balanced', 'auroc')
+
+
+def judged(scores, label, classes, patients):
+    "Of each arm (lists of scores, one per training) the mean of each measure, and its share of that of `real`, with intervals."
+    def means(rows=None):
+        return {arm: {m: np.mean([one[m] for one in each]) for m in MEASURES} for arm, each in (
+            (arm, [figures(s, label, classes, rows) for s in own]) for arm, own in scores.items())}
+    found, drawn = means(), [means(rows) for rows in drawn_patients(patients, DRAWS//4)]
+
+    def row(arm):
+        out = {}
+        for m in MEASURES:
+            values = {m: (found[arm][m], [d[arm][m] for d in drawn]),
+                      f'{m}_share': (found[arm][m]/found['real'][m], [d[arm][m]/d['real'][m] for d in drawn])}
+            for name, (value, several) in values.items():
+                low, high = np.quantile(several, (.025, .975))
+                out |= {name: value, f'{name}_low': low, f'{name}_high': high}
+        return out
+    return {arm: row(arm) for arm in scores}
+
+
 OWN = dict(large='chest_1024', texture='chest_1024', league='oct_reader')  # tables that go to another card
 TASKS = dict(oct=('four classes', 'binary'), chest=('normal or abnormal',))
 
@@ -149,7 +171,7 @@ def usefulness(kind):
     arms = {'real': (x[learn], label[learn]), 'synthetic': (made, made_label), '100 real': (x[few], label[few]),
             'real + synthetic': (np.concatenate([x[learn]]*3 + [made]), np.concatenate([label[learn]]*3 + [made_label])),
             '100 real + synthetic': (np.concatenate([x[few]]*10 + [made]), np.concatenate([label[few]]*10 + [made_label]))}
-    rows, shares = [], []
+    rows = []
     for task in TASKS[kind]:
         classes = tuple(sorted(set(merged(label, task))))
         truth = merged(label[report], task)
@@ -161,18 +183,8 @@ def usefulness(kind):
                     continue
                 scores[arm] = [read(kind, own, merged(own_label, task), classes, x[report], seed) for seed in seeds]
                 print(kind, task, reader, arm, [round(figures(s, truth, classes)['balanced'], 3) for s in scores[arm]], flush=True)
-            drawn = [{arm: {m: np.mean([figures(s, truth, classes, w)[m] for s in own]) for m in ('accuracy', 'balanced', 'auroc')}
-                      for arm, own in scores.items()} for w in drawn_patients(patients, DRAWS//4)]
-            for arm, own in scores.items():
-                each = [figures(s, truth, classes) for s in own]
-                row = dict(task=task, reader=reader, arm=arm, pictures=len(arms[arm][0]), trainings=len(own))
-                for m in ('accuracy', 'balanced', 'auroc'):
-                    low, high = np.quantile([d[arm][m] for d in drawn], (.025, .975))
-                    row |= {m: np.mean([e[m] for e in each]), f'{m}_low': low, f'{m}_high': high}
-                    share = np.mean([e[m] for e in each])/np.mean([figures(s, truth, classes)[m] for s in scores['real']])
-                    low, high = np.quantile([d[arm][m]/d['real'][m] for d in drawn], (.025, .975))
-                    row |= {f'{m}_share': share, f'{m}_share_low': low, f'{m}_share_high': high}
-                rows.append(row)
+            rows += [dict(task=task, reader=reader, arm=arm, pictures=len(arms[arm][0]), trainings=len(scores[arm])) | row
+                     for arm, row in judged(scores, truth, classes, patients).items()]
     return pd.DataFrame(rows).round(3)
 
 
@@ -205,16 +217,10 @@ def points(kind):
                 each = [read(kind, own, merged(own_label, task), classes, x[np.r_[choose, report]], seed)
                         for seed in (SEEDS if reader == 'network' else (0,))]
                 scores[arm] = [weighed(s[:len(choose)], merged(label[choose], task), classes)(s[len(choose):]) for s in each]
-            measures = ('accuracy', 'balanced', 'auroc')
-            drawn = [{arm: {m: np.mean([figures(s, truth, classes, w)[m] for s in own]) for m in measures} for arm, own in scores.items()}
-                     for w in drawn_patients(patients, DRAWS//4)]
-            found = {arm: {m: np.mean([figures(s, truth, classes)[m] for s in own]) for m in measures} for arm, own in scores.items()}
-            row = dict(task=task, reader=reader)
-            for m in measures:
-                low, high = np.quantile([d['synthetic'][m]/d['real'][m] for d in drawn], (.025, .975))
-                row |= {f'{m}_real': found['real'][m], f'{m}_synthetic': found['synthetic'][m], f'{m}_share': found['synthetic'][m]/found['real'][m],
-                        f'{m}_share_low': low, f'{m}_share_high': high}
-            rows.append(row)
+            real_row, row = (judged(scores, truth, classes, patients)[arm] for arm in ('real', 'synthetic'))
+            rows.append(dict(task=task, reader=reader) | {name: value for m in MEASURES for name, value in {
+                f'{m}_real': real_row[m], f'{m}_synthetic': row[m], f'{m}_share': row[f'{m}_share'],
+                f'{m}_share_low': row[f'{m}_share_low'], f'{m}_share_high': row[f'{m}_share_high']}.items()})
     return pd.DataFrame(rows).round(3)
 
 

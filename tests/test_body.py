@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import deepsynthbody_nb.cardiovascular.ecg as ecg
 import deepsynthbody_nb.cardiovascular.pulse as pulse
 from deepsynthbody_nb.bulk import formats, make_set, sets, verify
 from deepsynthbody_nb.catalogue import body, cards
@@ -158,6 +159,14 @@ def test_an_ecg_that_is_too_short_is_refused():
     x = pulse.sample(1, seconds=5, seed=0, condition=dict(heart_rate_bpm=40)).ecg[..., :500]
     with pytest.raises(ValueError, match='at least five'):
         pulse.from_ecg(x)
+
+
+def test_a_given_ecg_keeps_its_own_history():
+    heart = ecg.sample(1, seed=3)
+    for given in (heart, heart.drop_attrs().assign_attrs(units='mV', sampling_rate=500)):     # of another generator; of a patient
+        body = pulse.from_ecg(given, seed=1)
+        assert body.ecg.attrs == given.attrs
+        assert body.ppg.attrs['model'] == body.attrs['model'] == 'body'
 
 
 def test_the_monitor_follows_its_sliders():

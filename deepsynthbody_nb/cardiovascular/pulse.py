@@ -52,10 +52,7 @@ def sample(
     "Bodies as arrays; raises `ValueError` naming a wrong argument and what would be right."
     n, seed, names = whole('n', n, 0), seed_or_drawn(seed), lead_names(leads)
     card, each = _checked(n, seconds, rate, condition, generator)
-    x = _drawn(card, seed, 0, each or [{}], seconds, rate, names).isel(record=slice(n))
-    for name in x.data_vars:
-        x[name] = x[name].assign_attrs(x.attrs)
-    return x
+    return _drawn(card, seed, 0, each or [{}], seconds, rate, names).isel(record=slice(n))
 
 def with_leads(
     x:xr.Dataset, # A body
@@ -117,8 +114,9 @@ def from_ecg(
     parts = {name: (('record', 'time'), np.stack([one[name] for one in found])) for name in found[0]}
     own = xr.Dataset(parts, dict(record=x.record, time=x.time))
     for name in own.data_vars:
-        own[name] = made(own[name], card.name, card.version, seed).assign_attrs(units='1', sampling_rate=rate)
-    return made(own.assign(ecg=x), card.name, card.version, seed).assign_attrs(about='pulse and breath for given ECGs')
+        own[name].attrs.update(units='1', sampling_rate=rate)
+    body = made(own, card.name, card.version, seed).assign(ecg=x)           # which keeps a history of its own
+    return body.assign_attrs(about='pulse and breath for given ECGs')
 
 # %% ../../nbs/systems/03_pulse.ipynb #50a5ba35
 FORMATS = ('wfdb', 'csv')

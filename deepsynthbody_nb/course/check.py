@@ -9,7 +9,6 @@ __all__ = ['NotYet', 'check', 'ask']
 
 # %% ../../nbs/course/00_check.ipynb #3103e8a1
 import html
-import math
 import numbers
 
 import numpy as np
@@ -130,12 +129,11 @@ def _same(answer, right, within):
 
 def _shown(answer, unit):
     "An answer in few characters."
-    if isinstance(answer, numbers.Real) and not isinstance(answer, bool) and math.isfinite(answer):
-        return f'{answer:.4g} {unit}'.strip()
-    if not isinstance(answer, str) and np.asarray(answer).size == 1 and np.asarray(answer).dtype.kind in 'iuf':
-        return f'{np.asarray(answer).item():.4g} {unit}'.strip()
-    text = str(answer) if np.asarray(answer).size <= 8 and np.asarray(answer).dtype.kind in 'USb' else 'right'
-    return text
+    values = np.asarray(answer)
+    if values.size == 1 and values.dtype.kind in 'iuf':
+        return f'{values.item():.4g} {unit}'.strip()
+    return str(answer) if values.size <= 8 and values.dtype.kind in 'USb' else 'right'
+
 
 # %% ../../nbs/course/00_check.ipynb #7c6bee13
 def check(

@@ -98,12 +98,12 @@ def generate(
     folder, written = made_folder(result_dir), []
     for k, batch in enumerate(batches):
         first = k*side**2
-        tile = _tile(batch.image.assign_attrs(batch.attrs), side)
+        tile = _tile(batch.image, side)
         numbers = f'records {first} to {first + side**2 - 1}' if side > 1 else f'record {first}'
         origin = f'seed {seed}, {numbers}'
         written.append(write(tile.assign_coords(origin=origin), folder/f'{name}_{k}.png'))
         if masks:
-            write_mask(_tile(batch.mask.assign_attrs(batch.attrs), side), folder/f'{name}_{k}_mask.png')
+            write_mask(_tile(batch.mask, side), folder/f'{name}_{k}_mask.png')
     return written
 
 def generate_interpolation(

@@ -33,7 +33,7 @@ def made(
         marks['seed'] = seed
     x = x.assign_attrs(marks)
     if hasattr(x, 'data_vars'):                  # a picture that is taken out of its pair keeps the mark
-        x = x.assign({name: variable.assign_attrs(marks) for name, variable in x.data_vars.items()})
+        x = x.assign({name: variable.assign_attrs(x.attrs) for name, variable in x.data_vars.items()})
     return x
 
 def is_synthetic(x)->bool:

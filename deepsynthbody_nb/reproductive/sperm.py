@@ -45,10 +45,7 @@ def sample(
     "Videos as arrays; raises `ValueError` naming a wrong argument and what would be right."
     n, seed = whole('n', n, 0), seed_or_drawn(seed)
     card, each = _checked(n, frames, condition, generator)
-    x = _drawn(card, seed, 0, each, frames, device)
-    for name in x.data_vars:
-        x[name] = x[name].assign_attrs(x.attrs)
-    return x
+    return _drawn(card, seed, 0, each, frames, device)
 
 def tracks(
     x:xr.Dataset, # Records as `sample` gives them
@@ -106,7 +103,6 @@ def generate(
     folder, written = made_folder(out_dir), []
     for k, request in enumerate(each, start):
         x = _drawn(card, seed, k, [request], frames, device)
-        x['video'] = x.video.assign_attrs(x.attrs)
         written += write_film(pictures(x), folder/f'{k}.{format}', per_second=FRAMES_PER_SECOND)
         lines = ''.join(f'# {line}\n' for line in comment_lines(x))
         table = track_table(x).drop(columns='record').to_csv(index=False, float_format='%.2f', lineterminator='\n')

@@ -38,7 +38,7 @@ from ..signals.draw import draw_ecg, write_gif
 from ..signals.files import write
 from ..signals.leads import as_ecg, to_12_lead
 from ..signals.measure import measure
-from .download import DOWNLOADS, download_or_error, saving_folder, send_download
+from .download import DOWNLOADS, hand_over, saving_folder
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #8f61f573
 _MEASURES = {  # column of `measure`: name, unit, digits
@@ -455,7 +455,7 @@ def _save_numbered(self:LatentWalk, suffix):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     stem = 'latent_walk' if self._seed is None else f'latent_walk_seed{self._seed}'
     if self._folder is None:
-        return self._hand_over(f'{stem}{suffix}')
+        return hand_over(self._page, self.save, f'{stem}{suffix}', lambda note: self._say(note=note), _aside)
     free = (self._folder/f'{stem}_{n:03}{suffix}' for n in itertools.count(1))
     path = next(
         p
@@ -474,20 +474,6 @@ def _save_numbered(self:LatentWalk, suffix):
             return f'⚠ {e}'
 
     _aside(job, lambda said: self._say(note=said))
-
-@patch
-def _hand_over(self:LatentWalk, name):
-    "Send what would be saved to the browser, made aside."
-    self._say(note=f'Making {name} …')
-
-    def done(made):
-        if isinstance(made, Exception):
-            self._say(note=f'⚠ {made}')
-        else:
-            send_download(self._page, *made)
-            self._say(note=f'Downloaded {made[0]}')
-
-    _aside(lambda: download_or_error(self.save, name), done)
 
 # %% ../../nbs/widgets/00_latent_walk.ipynb #056f9b4d
 _STEPS = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]  # standard deviations

@@ -35,7 +35,7 @@ from ..signals.leads import LEADS_8, LEADS_12, as_ecg, as_records, to_12_lead
 from ..xai.attribution import BASELINES, METHODS, WAVES, attribute, baseline_of
 from ..xai.clinical import by_wave
 from ..xai.faithfulness import BLOCK, block_sums, randomised, replaced
-from .download import download_or_error, saving_folder, send_download
+from .download import hand_over, saving_folder
 from .latent_walk import _JS as _WALK
 from .latent_walk import _aside, _bytes, _one_thread
 
@@ -560,7 +560,7 @@ def save(
 def _save_numbered(self:SaliencyExplorer):
     "Save under the next free number in the folder, aside; the page says the name, or what went wrong."
     if self._folder is None:
-        return self._hand_over(f'saliency_{self.target}.png')
+        return hand_over(self, self.save, f'saliency_{self.target}.png', lambda note: self._say(note=note), _aside)
     free = (self._folder/f'saliency_{self.target}_{n:03}.png' for n in itertools.count(1))
     path = next(p for p in free if p not in self._saved and not p.exists())
     self._saved.add(path)  # it may not be there yet when the button is pressed again
@@ -573,17 +573,3 @@ def _save_numbered(self:SaliencyExplorer):
             return f'⚠ {e}'
 
     _aside(job, lambda note: self._say(note=note))
-
-@patch
-def _hand_over(self:SaliencyExplorer, name):
-    "Send what would be saved to the browser, made aside."
-    self._say(note=f'Making {name} …')
-
-    def done(made):
-        if isinstance(made, Exception):
-            self._say(note=f'⚠ {made}')
-        else:
-            send_download(self, *made)
-            self._say(note=f'Downloaded {made[0]}')
-
-    _aside(lambda: download_or_error(self.save, name), done)
